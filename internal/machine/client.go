@@ -1,0 +1,164 @@
+package machine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/skep-dev/skep/internal/wire"
+)
+
+// A Machine is a virtual machine with our guest in it, ready for one run.
+type Machine struct {
+	vm   VM
+	used bool
+}
+
+// A Frame is one message of the guest, not yet validated.
+type Frame struct {
+	Kind    wire.Kind
+	Payload []byte
+}
+
+// Boot starts a machine from an image and waits for the guest's hello.
+func Boot(ctx context.Context, engine Engine, image Image) (*Machine, wire.Hello, error) {
+	vm, err := engine.Boot(ctx, image)
+	if err != nil {
+		return nil, wire.Hello{}, err
+	}
+	m := &Machine{vm: vm}
+	var hello wire.Hello
+	frame, err := m.read(ctx)
+	if err == nil {
+		err = decodeHello(frame, &hello)
+	}
+	if err != nil {
+		_ = m.Close()
+		return nil, wire.Hello{}, fmt.Errorf("boot a machine: wait for the guest's hello: %w", err)
+	}
+	return m, hello, nil
+}
+
+func decodeHello(frame Frame, hello *wire.Hello) error {
+	if frame.Kind != wire.KindHello {
+		return fmt.Errorf("%w: kind %q instead of a hello", wire.ErrFrame, byte(frame.Kind))
+	}
+	return json.Unmarshal(frame.Payload, hello)
+}
+
+// Restore starts a clone of a snapshot and wakes it. It is not used yet.
+func Restore(ctx context.Context, engine Engine, snapshot *Snapshot) (*Machine, error) {
+	vm, err := engine.Restore(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	m := &Machine{vm: vm}
+	if err := m.resume(ctx); err != nil {
+		_ = m.Close()
+		return nil, fmt.Errorf("restore a machine: %w", err)
+	}
+	return m, nil
+}
+
+// resume lets a paused machine run, with the time and randomness of now.
+func (m *Machine) resume(ctx context.Context) error {
+	if err := m.vm.Resume(ctx); err != nil {
+		return err
+	}
+	entropy := make([]byte, 64)
+	if _, err := rand.Read(entropy); err != nil {
+		return err
+	}
+	wake := wire.Wake{UnixNano: time.Now().UnixNano(), Entropy: entropy}
+	if err := wire.WriteJSON(m.vm, wire.KindWake, wake); err != nil {
+		return err
+	}
+	frame, err := m.read(ctx)
+	if err != nil {
+		return err
+	}
+	if frame.Kind != wire.KindPong {
+		return fmt.Errorf("%w: kind %q instead of a pong", wire.ErrFrame, byte(frame.Kind))
+	}
+	return nil
+}
+
+// read receives one frame; the end of ctx ends the wait.
+func (m *Machine) read(ctx context.Context) (Frame, error) {
+	stop := context.AfterFunc(ctx, func() { _ = m.vm.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	kind, payload, err := wire.Read(m.vm)
+	if err == nil {
+		return Frame{kind, payload}, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return Frame{}, cause
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return Frame{}, &DiedError{Console: m.vm.Console(), Cause: err}
+	}
+	return Frame{}, err
+}
+
+// ErrUsed says that a machine has already had its run.
+var ErrUsed = errors.New("a machine is used once")
+
+// Run sends one object into the machine and passes everything that the guest
+// says to handle until the run's end. The end of ctx asks the guest to report
+// what it has; if it does not answer within grace, Run returns ctx's cause.
+// An error of handle ends the run likewise.
+func (m *Machine) Run(ctx context.Context, run wire.Run, object []byte, grace time.Duration, handle func(Frame) error) (wire.End, error) {
+	if m.used {
+		return wire.End{}, ErrUsed
+	}
+	m.used = !run.Quiet // preheating leaves a machine unused
+	payload, err := wire.MarshalRun(run, object)
+	if err != nil {
+		return wire.End{}, err
+	}
+	if err := wire.Write(m.vm, wire.KindRun, payload); err != nil {
+		return wire.End{}, m.explainWrite(err)
+	}
+	hard, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	stop := context.AfterFunc(ctx, func() {
+		_ = wire.Write(m.vm, wire.KindCancel, nil)
+		timer := time.AfterFunc(grace, func() { giveUp(context.Cause(ctx)) })
+		context.AfterFunc(hard, func() { timer.Stop() })
+	})
+	defer stop()
+	for {
+		frame, err := m.read(hard)
+		if err != nil {
+			return wire.End{}, err
+		}
+		if frame.Kind == wire.KindEnd {
+			var end wire.End
+			if err := json.Unmarshal(frame.Payload, &end); err != nil {
+				return wire.End{}, fmt.Errorf("%w: end: %w", wire.ErrFrame, err)
+			}
+			return end, nil
+		}
+		if err := handle(frame); err != nil {
+			return wire.End{}, err
+		}
+	}
+}
+
+// explainWrite turns a broken channel into what it means.
+func (m *Machine) explainWrite(err error) error {
+	return &DiedError{Console: m.vm.Console(), Cause: err}
+}
+
+// Console is the end of what the machine's kernel wrote on its serial line.
+func (m *Machine) Console() string { return m.vm.Console() }
+
+// PID is the engine's process on the host, for measuring.
+func (m *Machine) PID() int { return m.vm.PID() }
+
+// Close kills the machine and waits until nothing of it is left.
+func (m *Machine) Close() error { return m.vm.Close() }

@@ -1,0 +1,99 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/skep-dev/skep/internal/wire"
+)
+
+// A Preheat is a run that only warms a machine: it fills the kernel's and our
+// guest's caches, and, under emulation, translates the code that real runs
+// will use. It must leave nothing behind.
+type Preheat struct {
+	Run    wire.Run
+	Object []byte
+}
+
+const (
+	bootDeadline    = 60 * time.Second
+	preheatDeadline = 30 * time.Second
+	runGrace        = time.Second
+)
+
+// Prepare boots an image, warms the machine, and saves it into dir, which
+// appears complete or not at all.
+func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat, dir string) error {
+	booting, cancel := context.WithTimeout(ctx, bootDeadline)
+	defer cancel()
+	m, hello, err := Boot(booting, engine, image)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Preheat(ctx, preheat); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(makeParent(dir), ".snapshot-")
+	if err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	defer os.RemoveAll(temporary)
+	if err := m.save(ctx, engine.Identity(), hello, temporary); err != nil {
+		return err
+	}
+	_ = os.RemoveAll(dir) // an older one that is no longer of use
+	if err := os.Rename(temporary, dir); err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	return nil
+}
+
+func makeParent(dir string) string {
+	parent := filepath.Dir(dir)
+	_ = os.MkdirAll(parent, 0o755) // MkdirTemp tells if that failed
+	return parent
+}
+
+// Preheat runs warming objects in an unused machine.
+func (m *Machine) Preheat(ctx context.Context, preheat []Preheat) error {
+	for _, p := range preheat {
+		ctx, cancel := context.WithTimeout(ctx, preheatDeadline)
+		run := p.Run
+		run.Quiet = true
+		end, err := m.Run(ctx, run, p.Object, runGrace, func(Frame) error { return nil })
+		cancel()
+		if err != nil {
+			return fmt.Errorf("preheat a machine: %w", err)
+		}
+		if end.State != wire.StateDone {
+			return fmt.Errorf("preheat a machine: %s: %s", end.State, end.Message)
+		}
+	}
+	return nil
+}
+
+func (m *Machine) save(ctx context.Context, identity string, hello wire.Hello, dir string) error {
+	ram, err := os.Create(filepath.Join(dir, ramFile))
+	if err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	defer ram.Close()
+	state, err := os.Create(filepath.Join(dir, stateFile))
+	if err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	defer state.Close()
+	if err := m.vm.Save(ctx, ram, state); err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	text, err := json.MarshalIndent(meta{identity, hello}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, metaFile), append(text, '\n'), 0o644)
+}

@@ -1,0 +1,75 @@
+package qemu
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// Where the jail shows what is not the same on every machine.
+const (
+	jailKernel    = "/boot/vmlinux"
+	jailInitramfs = "/boot/initramfs"
+)
+
+// limit is one resource limit of the QEMU process, as prlimit(1) names it.
+type limit struct {
+	name  string
+	value int
+}
+
+// limits of the QEMU process. It writes no file but a snapshot's memory, opens
+// few, and its address space is guest memory, translation cache and libraries.
+var limits = []limit{
+	{"core", 0},
+	{"fsize", 1 << 30},
+	{"nofile", 128},
+	{"as", 4 << 30},
+}
+
+// jail builds the command that runs QEMU with its own user, process, network,
+// mount, IPC and host name spaces, without any capability, seeing the system's
+// libraries and firmware and nothing else. Its end is tied to ours.
+type jail struct {
+	bwrap, prlimit, qemu string
+	kvm                  bool
+	binds                [][2]string // outside, inside; read only
+}
+
+// systemFolders hold QEMU, its libraries and its firmware. Those that are not
+// there, or are links into /usr, are left out or linked alike.
+var systemFolders = []string{"/usr", "/lib", "/lib64", "/bin"}
+
+func (j jail) command(qemuArgs []string) []string {
+	command := []string{j.prlimit}
+	for _, l := range limits {
+		command = append(command, fmt.Sprintf("--%s=%d", l.name, l.value))
+	}
+	command = append(command, j.bwrap,
+		"--unshare-all", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL",
+		"--die-with-parent", "--new-session", "--clearenv", "--hostname", "machine",
+		"--proc", "/proc", "--dev", "/dev", "--dir", "/tmp")
+	for _, folder := range systemFolders {
+		if target, err := os.Readlink(folder); err == nil {
+			command = append(command, "--symlink", target, folder)
+		} else if info, err := os.Stat(folder); err == nil && info.IsDir() {
+			command = append(command, "--ro-bind", folder, folder)
+		}
+	}
+	if j.kvm {
+		command = append(command, "--dev-bind", "/dev/kvm", "/dev/kvm")
+	}
+	for _, bind := range j.binds {
+		command = append(command, "--ro-bind", bind[0], bind[1])
+	}
+	command = append(command, "--chdir", "/", "--", j.qemu)
+	return append(command, qemuArgs...)
+}
+
+func find(name, pkg string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed: run 'make setup', or install Debian's package %s", name, pkg)
+	}
+	return path, nil
+}
