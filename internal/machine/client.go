@@ -57,15 +57,16 @@ func Restore(ctx context.Context, engine Engine, snapshot *Snapshot) (*Machine, 
 		return nil, err
 	}
 	m := &Machine{vm: vm}
-	if err := m.resume(ctx); err != nil {
+	if err := m.wake(ctx); err != nil {
 		_ = m.Close()
 		return nil, fmt.Errorf("restore a machine: %w", err)
 	}
 	return m, nil
 }
 
-// resume lets a paused machine run, with the time and randomness of now.
-func (m *Machine) resume(ctx context.Context) error {
+// wake lets a paused machine run, with the time and randomness of now. It does
+// not wait for the guest: whatever is sent next comes after.
+func (m *Machine) wake(ctx context.Context) error {
 	if err := m.vm.Resume(ctx); err != nil {
 		return err
 	}
@@ -73,18 +74,8 @@ func (m *Machine) resume(ctx context.Context) error {
 	if _, err := rand.Read(entropy); err != nil {
 		return err
 	}
-	wake := wire.Wake{UnixNano: time.Now().UnixNano(), Entropy: entropy}
-	if err := wire.WriteJSON(m.vm, wire.KindWake, wake); err != nil {
-		return err
-	}
-	frame, err := m.read(ctx)
-	if err != nil {
-		return err
-	}
-	if frame.Kind != wire.KindPong {
-		return fmt.Errorf("%w: kind %q instead of a pong", wire.ErrFrame, byte(frame.Kind))
-	}
-	return nil
+	w := wire.Wake{UnixNano: time.Now().UnixNano(), Entropy: entropy}
+	return wire.Write(m.vm, wire.KindWake, wire.MarshalWake(w))
 }
 
 // read receives one frame; the end of ctx ends the wait.

@@ -8,7 +8,7 @@ type Kind uint8
 // Host to guest.
 const (
 	KindPing   Kind = 'P' // any payload; answered by KindPong with the same bytes
-	KindWake   Kind = 'W' // Wake; answered by KindPong with no bytes
+	KindWake   Kind = 'W' // binary: see Wake; no answer
 	KindRun    Kind = 'R' // Run (JSON), then the object: see MarshalRun
 	KindCancel Kind = 'C' // end the scene now, drain and report
 	KindReset  Kind = 'Z' // tear down what a preheating run left; answered by KindPong
@@ -42,10 +42,12 @@ type Hello struct {
 	Seconds float64  `json:"seconds"`          // since the kernel started
 }
 
-// Wake makes a restored clone unlike its siblings.
+// Wake makes a restored clone unlike its siblings. As a frame: the wall clock
+// in nanoseconds since 1970 as u64 in little-endian order, then the entropy.
+// It is the first thing that a cold clone does, so it is not JSON.
 type Wake struct {
-	UnixNano int64  `json:"unix_nano"` // wall clock
-	Entropy  []byte `json:"entropy"`   // at least 32 bytes for the kernel's pool
+	UnixNano int64
+	Entropy  []byte // at least 32 bytes for the kernel's pool
 }
 
 // Run asks for one run of an object.

@@ -148,3 +148,17 @@ func UnmarshalEvent(payload []byte) (Event, error) {
 		Data: payload[eventHeaderSize:],
 	}, nil
 }
+
+// MarshalWake encodes the payload of KindWake.
+func MarshalWake(w Wake) []byte {
+	payload := binary.LittleEndian.AppendUint64(nil, uint64(w.UnixNano))
+	return append(payload, w.Entropy...)
+}
+
+// UnmarshalWake decodes the payload of KindWake.
+func UnmarshalWake(payload []byte) (Wake, error) {
+	if len(payload) < 8 {
+		return Wake{}, fmt.Errorf("%w: wake of %d bytes", ErrFrame, len(payload))
+	}
+	return Wake{int64(binary.LittleEndian.Uint64(payload)), payload[8:]}, nil
+}

@@ -45,14 +45,11 @@ func (s *session) handle(kind wire.Kind, payload []byte) error {
 	case wire.KindPing:
 		return s.out.frame(wire.KindPong, payload)
 	case wire.KindWake:
-		var w wire.Wake
-		if err := json.Unmarshal(payload, &w); err != nil {
-			return fmt.Errorf("decode wake: %w", err)
-		}
-		if err := wake(w); err != nil {
+		w, err := wire.UnmarshalWake(payload)
+		if err != nil {
 			return err
 		}
-		return s.out.frame(wire.KindPong, nil)
+		return wake(w)
 	case wire.KindRun:
 		run, object, err := wire.UnmarshalRun(payload)
 		if err != nil {
