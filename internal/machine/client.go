@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/skep-dev/skep/internal/wire"
@@ -14,8 +15,10 @@ import (
 
 // A Machine is a virtual machine with our guest in it, ready for one run.
 type Machine struct {
-	vm   VM
-	used bool
+	vm     VM
+	used   bool
+	closed func() // tells the pool that it came from
+	once   sync.Once
 }
 
 // A Frame is one message of the guest, not yet validated.
@@ -152,4 +155,12 @@ func (m *Machine) Console() string { return m.vm.Console() }
 func (m *Machine) PID() int { return m.vm.PID() }
 
 // Close kills the machine and waits until nothing of it is left.
-func (m *Machine) Close() error { return m.vm.Close() }
+func (m *Machine) Close() error {
+	err := m.vm.Close()
+	m.once.Do(func() {
+		if m.closed != nil {
+			m.closed()
+		}
+	})
+	return err
+}

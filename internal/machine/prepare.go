@@ -26,8 +26,8 @@ const (
 )
 
 // Prepare boots an image, warms the machine, and saves it into dir, which
-// appears complete or not at all.
-func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat, dir string) error {
+// appears complete or not at all. identity is what LoadSnapshot will ask for.
+func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat, dir, identity string) error {
 	booting, cancel := context.WithTimeout(ctx, bootDeadline)
 	defer cancel()
 	m, hello, err := Boot(booting, engine, image)
@@ -43,7 +43,7 @@ func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat,
 		return fmt.Errorf("save a snapshot: %w", err)
 	}
 	defer os.RemoveAll(temporary)
-	if err := m.save(ctx, engine.Identity(), hello, temporary); err != nil {
+	if err := m.save(ctx, identity, hello, temporary); err != nil {
 		return err
 	}
 	_ = os.RemoveAll(dir) // an older one that is no longer of use

@@ -1,0 +1,203 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// PoolOptions describe a pool. Engine and Snapshot are required.
+type PoolOptions struct {
+	Engine   Engine
+	Snapshot *Snapshot
+	// Size is how many machines wait. 0: two.
+	Size int
+	// Workers is how many are prepared at once. 0: one.
+	Workers int
+	// Preheat runs in every machine before it waits. A clone has the warm
+	// memory of its snapshot, but under emulation no translated code.
+	Preheat []Preheat
+	// Eager prepares machines also while others are running. Otherwise the
+	// processors are left to those until someone has to wait.
+	Eager bool
+}
+
+// A Pool keeps machines restored, preheated and paused, so that a run can
+// begin at once.
+type Pool struct {
+	o      PoolOptions
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	cond    *sync.Cond // waiting, running, wanted, closed or err changed
+	waiting []*Machine
+	running int // taken and not closed yet
+	wanted  int // callers of Get without a machine
+	err     error
+	closed  bool
+}
+
+// ErrPoolClosed is returned by Get after Close.
+var ErrPoolClosed = errors.New("the pool of machines is closed")
+
+// NewPool starts to fill a pool.
+func NewPool(o PoolOptions) *Pool {
+	o.Size = max(o.Size, 0)
+	if o.Size == 0 {
+		o.Size = 2
+	}
+	o.Workers = max(o.Workers, 1)
+	p := &Pool{o: o}
+	p.cond = sync.NewCond(&p.mu)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	for range o.Workers {
+		p.wg.Add(1)
+		go p.work()
+	}
+	return p
+}
+
+// Get hands out a machine; the caller closes it. It waits for one if none is
+// ready.
+func (p *Pool) Get(ctx context.Context) (*Machine, error) {
+	stop := context.AfterFunc(ctx, p.cond.Broadcast)
+	defer stop()
+	p.mu.Lock()
+	p.wanted++
+	p.cond.Broadcast()
+	for len(p.waiting) == 0 && !p.closed && p.err == nil && ctx.Err() == nil {
+		p.cond.Wait()
+	}
+	p.wanted--
+	var m *Machine
+	var err error
+	switch {
+	case len(p.waiting) > 0:
+		m = p.waiting[0]
+		p.waiting = p.waiting[1:]
+		p.running++
+		m.closed = p.released
+	case p.closed:
+		err = ErrPoolClosed
+	case ctx.Err() != nil:
+		err = fmt.Errorf("wait for a machine: %w", context.Cause(ctx))
+	default:
+		err, p.err = p.err, nil // the next one tries again
+	}
+	p.cond.Broadcast()
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.wake(ctx); err != nil {
+		_ = m.Close()
+		return nil, fmt.Errorf("wake a machine: %w", err)
+	}
+	return m, nil
+}
+
+// Ready waits until the pool is full or cannot be filled.
+func (p *Pool) Ready(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, p.cond.Broadcast)
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.waiting) < p.o.Size && p.err == nil && !p.closed && ctx.Err() == nil {
+		p.cond.Wait()
+	}
+	if p.err != nil {
+		return p.err
+	}
+	return ctx.Err()
+}
+
+// Machines are the waiting ones, for measuring.
+func (p *Pool) Machines() []*Machine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]*Machine(nil), p.waiting...)
+}
+
+func (p *Pool) released() {
+	p.mu.Lock()
+	p.running--
+	p.cond.Broadcast()
+	p.mu.Unlock()
+}
+
+// work prepares machines as long as they are wanted.
+func (p *Pool) work() {
+	defer p.wg.Done()
+	for p.waitForWork() {
+		m, err := p.prepare()
+		p.mu.Lock()
+		switch {
+		case err != nil:
+			p.err = err
+		case p.closed:
+			p.mu.Unlock()
+			_ = m.Close()
+			return
+		default:
+			p.waiting = append(p.waiting, m)
+		}
+		p.cond.Broadcast()
+		p.mu.Unlock()
+	}
+}
+
+// waitForWork waits until a machine should be prepared; false: never again.
+func (p *Pool) waitForWork() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed && !p.shouldPrepare() {
+		p.cond.Wait()
+	}
+	return !p.closed
+}
+
+func (p *Pool) shouldPrepare() bool {
+	if p.err != nil { // until somebody has heard of it
+		return false
+	}
+	if p.wanted > len(p.waiting) {
+		return true
+	}
+	return len(p.waiting) < p.o.Size && (p.o.Eager || p.running == 0)
+}
+
+func (p *Pool) prepare() (*Machine, error) {
+	m, err := Restore(p.ctx, p.o.Engine, p.o.Snapshot)
+	if err != nil {
+		return nil, err
+	}
+	err = m.Preheat(p.ctx, p.o.Preheat)
+	if err == nil {
+		err = m.vm.Pause(p.ctx)
+	}
+	if err != nil {
+		_ = m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// Close kills the waiting machines and waits for those being prepared. The
+// ones handed out stay their owners'.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	waiting := p.waiting
+	p.waiting = nil
+	p.cond.Broadcast()
+	p.mu.Unlock()
+	p.cancel()
+	for _, m := range waiting {
+		_ = m.Close()
+	}
+	p.wg.Wait()
+	return nil
+}

@@ -1,0 +1,139 @@
+package machine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/skep-dev/skep/internal/kernel"
+	"github.com/skep-dev/skep/internal/libexec"
+	"golang.org/x/sys/unix"
+)
+
+// A Shelf keeps the snapshots of one engine in a folder, one for each kernel.
+// It makes what is missing or was made from other parts.
+type Shelf struct {
+	Dir    string
+	Engine Engine
+	// Preheat gives the runs that warm a kernel's machine before it is
+	// saved.
+	Preheat func(ctx context.Context, k *kernel.Kernel) ([]Preheat, error)
+	// Note hears of work that takes seconds. Optional.
+	Note func(text string)
+}
+
+// DefaultShelfDir is the snapshots' folder in skep's cache: $SKEP_CACHE, else
+// skep in the user's cache folder.
+func DefaultShelfDir() string {
+	return filepath.Join(filepath.Dir(kernel.DefaultDir()), "snapshots")
+}
+
+// Snapshot loads a kernel's snapshot. If there is none of the present parts it
+// boots a machine and makes one, which takes seconds.
+func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, error) {
+	identity, err := s.identity(k)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(s.Dir, k.Series+"-"+k.ID()[:12])
+	snapshot, err := LoadSnapshot(dir, identity)
+	if !errors.Is(err, ErrNoSnapshot) {
+		return snapshot, err
+	}
+	unlock, err := lock(ctx, s.Dir, k.ID())
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if snapshot, err = LoadSnapshot(dir, identity); !errors.Is(err, ErrNoSnapshot) {
+		return snapshot, err // another process made it meanwhile
+	}
+	if s.Note != nil {
+		s.Note(fmt.Sprintf("booting Linux %s once and saving it warm (some seconds, only the first time)", k.Release))
+	}
+	if err := s.prepare(ctx, k, dir, identity); err != nil {
+		return nil, fmt.Errorf("prepare a machine for Linux %s: %w", k.Series, err)
+	}
+	return LoadSnapshot(dir, identity)
+}
+
+func (s *Shelf) prepare(ctx context.Context, k *kernel.Kernel, dir, identity string) error {
+	work, err := os.MkdirTemp(s.Dir, ".boot-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o755); err != nil {
+		return err
+	}
+	archive, _, err := writeInitramfs(work, k)
+	if err != nil {
+		return err
+	}
+	var preheat []Preheat
+	if s.Preheat != nil {
+		if preheat, err = s.Preheat(ctx, k); err != nil {
+			return err
+		}
+	}
+	return Prepare(ctx, s.Engine, Image{VMLinux: k.VMLinux(), Initramfs: archive}, preheat, dir, identity)
+}
+
+// identity hashes all that a snapshot depends on: engine, kernel, programs.
+func (s *Shelf) identity(k *kernel.Kernel) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintln(sum, s.Engine.Identity(), k.ID(), modules)
+	busybox, err := findBusybox()
+	if err != nil {
+		return "", err
+	}
+	paths := []string{busybox}
+	for _, name := range []string{libexec.Guest, libexec.Target} {
+		path, err := libexec.Find(name)
+		if err != nil {
+			return "", err
+		}
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(sum, file)
+		_ = file.Close()
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// lock keeps two processes from booting the same kernel at once.
+func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of snapshots: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock the folder of snapshots: %w", err)
+	}
+	locked := make(chan error, 1)
+	go func() { locked <- unix.Flock(int(file.Fd()), unix.LOCK_EX) }()
+	select {
+	case err := <-locked:
+		if err != nil {
+			_ = file.Close()
+			return nil, fmt.Errorf("lock the folder of snapshots: %w", err)
+		}
+		return func() { _ = file.Close() }, nil
+	case <-ctx.Done():
+		go func() { <-locked; _ = file.Close() }()
+		return nil, ctx.Err()
+	}
+}
