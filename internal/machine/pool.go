@@ -63,7 +63,7 @@ func NewPool(o PoolOptions) *Pool {
 // Get hands out a machine; the caller closes it. It waits for one if none is
 // ready.
 func (p *Pool) Get(ctx context.Context) (*Machine, error) {
-	stop := context.AfterFunc(ctx, p.cond.Broadcast)
+	stop := context.AfterFunc(ctx, p.wakeAll)
 	defer stop()
 	p.mu.Lock()
 	p.wanted++
@@ -101,7 +101,7 @@ func (p *Pool) Get(ctx context.Context) (*Machine, error) {
 
 // Ready waits until the pool is full or cannot be filled.
 func (p *Pool) Ready(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, p.cond.Broadcast)
+	stop := context.AfterFunc(ctx, p.wakeAll)
 	defer stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,6 +119,14 @@ func (p *Pool) Machines() []*Machine {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]*Machine(nil), p.waiting...)
+}
+
+// wakeAll takes the lock, so that nobody who just looked at his context goes
+// to sleep behind its back.
+func (p *Pool) wakeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cond.Broadcast()
 }
 
 func (p *Pool) released() {
