@@ -167,6 +167,9 @@ type Entries struct {
 	Map       string  `json:"map"`
 	Entries   []Entry `json:"entries"`
 	Truncated bool    `json:"truncated,omitempty"`
+	// Zero counts the elements of an array that are left out because every
+	// byte of them is zero.
+	Zero int `json:"zero,omitempty"`
 }
 
 // Entry is one element. Per-CPU maps have one value for each CPU.
@@ -182,6 +185,9 @@ type Log struct {
 	Program   string `json:"program,omitempty"`
 	Text      string `json:"text"`
 	Truncated bool   `json:"truncated,omitempty"`
+	// More says that the next log of the same origin and program goes on
+	// where this one ends: long texts come in parts.
+	More bool `json:"more,omitempty"`
 }
 
 // Lost counts records that a buffer had no room for.

@@ -1,0 +1,152 @@
+//go:build linux
+
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/perf"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/skep-dev/skep/internal/wire"
+)
+
+const (
+	// perfBuffer is the size of a perf buffer, for each processor.
+	perfBuffer = 256 << 10
+	// noCPU stands for the processor of records that do not say it.
+	noCPU = ^uint32(0)
+	// drainTime bounds how long buffers are read after the scene has ended:
+	// a program that floods them never empties them.
+	drainTime = 300 * time.Millisecond
+	// restEvery and rest slow down the reading of a buffer whose records are
+	// only counted any more, so that the rest of the run gets the processor.
+	restEvery = 256
+	rest      = 2 * time.Millisecond
+)
+
+// Buffers reads ring buffers and perf event arrays until it is drained.
+type Buffers struct {
+	sink     *Sink
+	readers  []reader
+	done     sync.WaitGroup
+	deadline atomic.Int64 // when to stop at the latest, in unix nanoseconds; 0 is never
+}
+
+// A reader is a ring buffer or a perf event array.
+type reader interface {
+	// read gives the next record, with the number of lost ones before it.
+	read() (data []byte, cpu uint32, lost uint64, err error)
+	Flush() error
+	Close() error
+}
+
+// NewBuffers makes a collector that sends to sink.
+func NewBuffers(sink *Sink) *Buffers { return &Buffers{sink: sink} }
+
+// Add starts reading a map, if it is of a kind that is read. index is the
+// map's number in the order of the map frames.
+func (b *Buffers) Add(index int, spec *ebpf.MapSpec, m *ebpf.Map) error {
+	var r reader
+	switch spec.Type {
+	case ebpf.RingBuf:
+		ring, err := ringbuf.NewReader(m)
+		if err != nil {
+			return fmt.Errorf("read ring buffer %s: %w", spec.Name, err)
+		}
+		r = &ringReader{Reader: ring}
+	case ebpf.PerfEventArray:
+		events, err := perf.NewReader(m, perfBuffer)
+		if err != nil {
+			return fmt.Errorf("read perf event array %s: %w", spec.Name, err)
+		}
+		r = &perfReader{Reader: events}
+	default:
+		return nil
+	}
+	b.readers = append(b.readers, r)
+	b.done.Go(func() { b.read(index, spec.Name, r) })
+	return nil
+}
+
+func (b *Buffers) read(index int, name string, r reader) {
+	over := 0
+	for {
+		data, cpu, lost, err := r.read()
+		if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, os.ErrClosed) {
+			return
+		}
+		if deadline := b.deadline.Load(); deadline != 0 && time.Now().UnixNano() > deadline {
+			return
+		}
+		if err != nil {
+			// An unknown record is skipped; the next is whole again.
+			if perf.IsUnknownEvent(err) {
+				continue
+			}
+			return
+		}
+		if lost > 0 {
+			b.sink.addLost(name, lost)
+			continue
+		}
+		event := wire.Event{Map: uint32(index), CPU: cpu, Nano: monotonic(), Data: data}
+		if !b.sink.event(event) {
+			if over++; over%restEvery == 0 {
+				time.Sleep(rest)
+			}
+		}
+	}
+}
+
+// Drain reads what the buffers hold and ends.
+func (b *Buffers) Drain() {
+	b.deadline.Store(time.Now().Add(drainTime).UnixNano())
+	for _, r := range b.readers {
+		_ = r.Flush()
+	}
+	b.done.Wait()
+}
+
+// Close frees the readers. Not needed in a machine that is thrown away.
+func (b *Buffers) Close() {
+	for _, r := range b.readers {
+		_ = r.Close()
+	}
+	b.done.Wait()
+}
+
+type ringReader struct {
+	*ringbuf.Reader
+	record ringbuf.Record
+}
+
+func (r *ringReader) read() ([]byte, uint32, uint64, error) {
+	err := r.ReadInto(&r.record)
+	return r.record.RawSample, noCPU, 0, err
+}
+
+type perfReader struct {
+	*perf.Reader
+	record perf.Record
+}
+
+func (r *perfReader) read() ([]byte, uint32, uint64, error) {
+	err := r.ReadInto(&r.record)
+	return r.record.RawSample, uint32(r.record.CPU), r.record.LostSamples, err
+}
+
+func monotonic() uint64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return uint64(t.Nano())
+}
