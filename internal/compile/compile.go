@@ -1,0 +1,247 @@
+// Package compile turns the C source of a BPF program into an object: in a jail, against the
+// types of one kernel, with diagnostics as values.
+//
+// The compiler is bpfcc, a small static build of clang's BPF half (folder bpfcc), or clang 19
+// itself. Both take the same arguments and give the same bytes. Headers and precompiled headers of
+// each kernel are kept in a cache, and so are objects.
+package compile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// Options say how a Compiler works.
+type Options struct {
+	// CacheDir is the folder for headers, precompiled headers and objects. It is made if needed.
+	CacheDir string
+	// Program is the path of bpfcc. If empty, clang 19 is looked for where distributions put it.
+	Program string
+	// BPFHeaders is the folder with libbpf's headers. Default /usr/include/bpf (libbpf-dev).
+	BPFHeaders string
+	// ObjectCache is the size in bytes that cached objects may take. Default 256 MiB.
+	ObjectCache int64
+	// Parallel is how many compiles may run at once, further ones wait. Default: the processors.
+	Parallel int
+	// Limits hold for each compile.
+	Limits Limits
+}
+
+// Kernel is what has to be known of a kernel to compile for it.
+type Kernel struct {
+	// ID names the very build of the kernel: another ID, other headers.
+	ID string
+	// BTF reads the kernel's type information. It is called only to make headers.
+	BTF func() (*btf.Spec, error)
+}
+
+// Request is one source to compile.
+type Request struct {
+	// Name of the source file, without folder: "prog.bpf.c". It is what diagnostics and the object's
+	// debug information say.
+	Name string
+	// Source is its text.
+	Source []byte
+	// Kernel gives the types in vmlinux.h.
+	Kernel Kernel
+	// Defines are macros as in -D: "NAME" or "NAME=VALUE".
+	Defines []string
+}
+
+// Result is what came of a compile.
+type Result struct {
+	// Object is the ELF file with BTF and DWARF, nil if the source has errors.
+	Object []byte
+	// Diagnostics in the order of the compiler. If Object is nil at least one is an error.
+	Diagnostics []Diagnostic
+	// Cached tells that the object was not compiled now.
+	Cached bool
+	// Header says which vmlinux.h was used: "", "trimmed" or "whole".
+	Header string
+	// Duration from the call to the result.
+	Duration time.Duration
+}
+
+// Errors about a request. Everything that is wrong inside the source is a Diagnostic instead.
+var (
+	ErrSourceTooLarge = errors.New("the source is too large")
+	ErrName           = errors.New("not a name for a C file")
+	ErrDefine         = errors.New("not a macro definition")
+)
+
+// Compiler compiles. It may be used by several goroutines at once.
+type Compiler struct {
+	options Options
+	limits  Limits
+	jail    *jail
+	program *program
+	headers *headers
+	objects *objectCache
+	slots   chan struct{}
+}
+
+// New opens the compiler and the cache. It fails with ErrNoJail or ErrNoCompiler if this machine
+// lacks what is needed.
+func New(o Options) (*Compiler, error) {
+	if o.CacheDir == "" {
+		return nil, errors.New("open compiler: no cache folder was given")
+	}
+	setDefault(&o.BPFHeaders, "/usr/include/bpf")
+	setDefault(&o.ObjectCache, 256<<20)
+	setDefault(&o.Parallel, runtime.GOMAXPROCS(0))
+	dir, err := filepath.Abs(o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("open compiler: %w", err)
+	}
+	o.CacheDir = dir
+
+	c := &Compiler{options: o, limits: o.Limits.withDefaults(), slots: make(chan struct{}, o.Parallel)}
+	if c.jail, err = newJail(); err != nil {
+		return nil, err
+	}
+	if c.program, err = openProgram(o.Program); err != nil {
+		return nil, err
+	}
+	if c.headers, err = openHeaders(dir, o.BPFHeaders); err != nil {
+		return nil, err
+	}
+	c.objects = &objectCache{dir: filepath.Join(dir, "objects"), limit: o.ObjectCache}
+	return c, nil
+}
+
+// Compiler's identity changes whenever the bytes that it makes may: with the compiler and with
+// the headers that are not a kernel's.
+func (c *Compiler) identity() string {
+	return c.program.identity + " " + c.headers.identity
+}
+
+// Compile compiles one source. The error is about the request, the machine or the context, never
+// about what the source says.
+func (c *Compiler) Compile(ctx context.Context, r Request) (*Result, error) {
+	begin := time.Now()
+	if err := c.check(r); err != nil {
+		return nil, err
+	}
+	s := scanSource(r.Source)
+	key := c.objectKey(r, s)
+	result := c.objects.load(key)
+	if result == nil {
+		var err error
+		if result, err = c.compile(ctx, r, s); err != nil {
+			return nil, fmt.Errorf("compile %s: %w", r.Name, err)
+		}
+		if result.Object != nil {
+			c.objects.store(key, result)
+		}
+	}
+	result.Duration = time.Since(begin)
+	return result, nil
+}
+
+var (
+	// A colon would make clang's diagnostics ambiguous, a dash at the front an option of the name.
+	namePattern   = regexp.MustCompile(`^[^-./:"\\\x00-\x1f\x7f][^/:"\\\x00-\x1f\x7f]{0,199}$`)
+	definePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(=[^\x00]*)?$`)
+)
+
+func (c *Compiler) check(r Request) error {
+	if !namePattern.MatchString(r.Name) {
+		return fmt.Errorf("compile %q: %w; use letters, digits, dots and dashes", r.Name, ErrName)
+	}
+	if len(r.Source) > c.limits.Source {
+		return fmt.Errorf("compile %s: %w: it has %d bytes, at most %d are taken",
+			r.Name, ErrSourceTooLarge, len(r.Source), c.limits.Source)
+	}
+	for _, d := range r.Defines {
+		if !definePattern.MatchString(d) {
+			return fmt.Errorf("compile %s: %w: %q; use NAME or NAME=VALUE", r.Name, ErrDefine, d)
+		}
+	}
+	return nil
+}
+
+func (c *Compiler) objectKey(r Request, s scan) string {
+	parts := []string{"object 1", c.identity(), r.Name, string(r.Source)}
+	if s.vmlinux {
+		parts = append(parts, c.headerKey(r.Kernel))
+	}
+	parts = append(parts, argumentsFor(actionObject, c.limits.Errors)...)
+	return contentKey(append(parts, r.Defines...)...)
+}
+
+// compile runs the compiler with the header that the source seems to need and, if names are
+// missing then, with the other one.
+func (c *Compiler) compile(ctx context.Context, r Request, s scan) (*Result, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if !s.vmlinux {
+		return c.attempt(ctx, r, nil, s)
+	}
+	first, second, err := c.attempts(ctx, r.Kernel, s)
+	if err != nil {
+		return nil, err
+	}
+	result, err := c.attempt(ctx, r, first, s)
+	if err != nil || result.Object != nil || !otherHeaderMayHelp(result.Diagnostics) {
+		return result, err
+	}
+	header, err := second()
+	if err != nil {
+		return nil, err
+	}
+	again, err := c.attempt(ctx, r, header, s)
+	if err != nil {
+		return nil, err
+	}
+	if again.Object != nil || countErrors(again.Diagnostics) < countErrors(result.Diagnostics) {
+		return again, nil
+	}
+	return result, nil
+}
+
+// attempt runs the compiler once.
+func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*Result, error) {
+	run := c.command(h)
+	run.files = map[string][]byte{jailWork + "/" + r.Name: r.Source}
+	run.args = append(run.args, argumentsFor(actionObject, c.limits.Errors)...)
+	if h != nil && !s.textual {
+		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName)
+	}
+	for _, d := range r.Defines {
+		run.args = append(run.args, "-D", d)
+	}
+	run.args = append(run.args, "-main-file-name", r.Name, "-x", "c", r.Name)
+
+	out, err := c.jail.run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	result, err := resultOf(out, r, c.limits)
+	if err == nil && h != nil {
+		result.Header = h.kind
+	}
+	return result, err
+}
+
+// command is the compiler in its jail with what every compile needs; h may be nil.
+func (c *Compiler) command(h *header) command {
+	run := command{path: jailCompiler, env: c.program.env, limits: c.limits}
+	run.env = append(run.env, [2]string{"LLVM_DISABLE_SYMBOLIZATION", "1"})
+	run.mounts = append(run.mounts, c.program.mounts...)
+	run.mounts = append(run.mounts, c.headers.mounts...)
+	if h != nil {
+		run.mounts = append(run.mounts, mount{h.dir, jailKernel})
+	}
+	return run
+}

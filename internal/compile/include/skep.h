@@ -1,0 +1,3 @@
+#ifndef SKEP_H
+#define SKEP_H
+#endif
