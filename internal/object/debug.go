@@ -27,10 +27,9 @@ const maxEntries = 2_000_000
 // the types that the source declares.
 type debugInfo struct {
 	data      *dwarf.Data
-	raw       map[string][]byte    // relocated sections
-	functions map[uint64]*scope    // by first address, see sectionBase
-	declared  []declaredType       // named types, in the order of the file
-	files     map[dwarf.Offset]any // cache: unit offset to []string
+	raw       map[string][]byte // relocated sections
+	functions map[uint64]*scope // by first address, see sectionBase
+	declared  []declaredType    // named types, in the order of the file
 	types     *typeReader
 }
 

@@ -91,18 +91,25 @@ const (
 // Types come from the object's DWARF where it has any; without it, only those
 // of global variables, map values and parameters are known.
 func (o *Object) EmitSites() []EmitSite {
-	o.emitOnce.Do(func() {
-		o.emits = o.findEmitSites()
-	})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.emitSites())
+}
+
+func (o *Object) emitSites() []EmitSite {
+	if !o.emitsRead {
+		o.emitsRead, o.emits = true, o.findEmitSites()
+	}
 	return o.emits
 }
 
 // debugInfo reads the DWARF when it is first needed. It is nil if there is
 // none that can be used.
 func (o *Object) debugInfo() *debugInfo {
-	o.debugOnce.Do(func() {
-		o.debug, o.debugErr = readDebug(o.img, o.symbols)
-	})
+	if !o.debugRead {
+		o.debugRead = true
+		o.debug, _ = readDebug(o.img, o.symbols)
+	}
 	return o.debug
 }
 

@@ -43,11 +43,16 @@ type Object struct {
 	symbols   []symbol
 	functions map[string]*function
 
-	debugOnce sync.Once
+	// mu guards what is worked out when it is first asked for.
+	mu        sync.Mutex
+	debugRead bool
 	debug     *debugInfo // nil without usable DWARF
-	debugErr  error
-	emitOnce  sync.Once
+	emitsRead bool
 	emits     []EmitSite
+	ownRead   bool
+	own       []btf.Type
+	// definitions are the names of the types by which maps are defined.
+	definitions map[string]bool
 }
 
 // A Program is one entry point with the subprograms that it calls.
