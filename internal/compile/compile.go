@@ -214,6 +214,9 @@ func (c *Compiler) compile(ctx context.Context, r Request, s scan) (*Result, err
 func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*Result, error) {
 	run := c.command(h)
 	run.files = map[string][]byte{jailWork + "/" + r.Name: r.Source}
+	if c.program.own {
+		run.args = append(run.args, "-lean")
+	}
 	run.args = append(run.args, argumentsFor(actionObject, c.limits.Errors)...)
 	if h != nil && !s.textual {
 		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName)

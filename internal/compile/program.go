@@ -19,6 +19,8 @@ type program struct {
 	mounts []mount
 	// env likewise.
 	env [][2]string
+	// own tells bpfcc from clang: what only it can do may be asked of it.
+	own bool
 }
 
 // clangPaths are where Debian's, Ubuntu's and LLVM's own packages put version 19.
@@ -77,6 +79,7 @@ func (p *program) link(path string) error {
 			return err
 		}
 		identity = append(identity, id)
+		p.own = p.own || file == path && interpreter == "" // bpfcc is static
 		if interpreter != "" && file == path {
 			p.mounts = append(p.mounts, mount{interpreter, interpreter})
 			p.env = append(p.env, [2]string{"LD_LIBRARY_PATH", jailLibraries})

@@ -1,9 +1,12 @@
 // bpfcc is clang's first pass (`clang -cc1`) for the BPF target and nothing else, linked
 // statically so that a compile is not dominated by loading and relocating 150 MB of shared
-// libraries. It takes the arguments of `clang -cc1` and gives the same bytes as it.
+// libraries. It takes the arguments of `clang -cc1` and gives the same bytes as it. With -lean
+// before them it leaves out debug information that the program does not use (lean.h).
 //
 // It does what clang's tools/driver/cc1_main.cpp does, less what a jailed one-shot compile of
 // one C file does not need: plugins, -mllvm, modules, timers, crash reports.
+
+#include "lean.h"
 
 #include "clang/Basic/Stack.h"
 #include "clang/CodeGen/CodeGenAction.h"
@@ -62,9 +65,11 @@ void onOutOfMemory(void *, const char *, bool) {
   abort();
 }
 
-std::unique_ptr<FrontendAction> actionFor(frontend::ActionKind kind) {
+std::unique_ptr<FrontendAction> actionFor(frontend::ActionKind kind, bool lean) {
   switch (kind) {
   case frontend::EmitObj:
+    if (lean)
+      return std::make_unique<LeanEmitObjAction>();
     return std::make_unique<EmitObjAction>();
   case frontend::GeneratePCH:
     return std::make_unique<GeneratePCHAction>();
@@ -91,12 +96,12 @@ bool readArguments(CompilerInstance &clang, llvm::ArrayRef<const char *> argumen
   return ok;
 }
 
-int compile(llvm::ArrayRef<const char *> arguments, const char *self) {
+int compile(llvm::ArrayRef<const char *> arguments, const char *self, bool lean) {
   auto clang = std::make_unique<CompilerInstance>();
   if (!readArguments(*clang, arguments, self))
     return exitUsage;
 
-  auto action = actionFor(clang->getFrontendOpts().ProgramAction);
+  auto action = actionFor(clang->getFrontendOpts().ProgramAction, lean);
   if (!action) {
     llvm::errs() << "bpfcc: only -emit-obj, -emit-pch and -fsyntax-only are built in\n";
     return exitUsage;
@@ -124,10 +129,13 @@ int main(int argc, char **argv) {
   llvm::install_bad_alloc_error_handler(onOutOfMemory, nullptr);
 
   llvm::ArrayRef<const char *> arguments(argv + 1, argv + argc);
+  bool lean = !arguments.empty() && llvm::StringRef(arguments.front()) == "-lean";
+  if (lean)
+    arguments = arguments.drop_front();
   if (arguments.empty() || llvm::StringRef(arguments.front()) != "-cc1") {
-    llvm::errs() << "usage: bpfcc -cc1 ARGUMENTS (as `clang -cc1` takes them, BPF target only)\n";
+    llvm::errs() << "usage: bpfcc [-lean] -cc1 ARGUMENTS (as `clang -cc1` takes them, BPF target only)\n";
     return exitUsage;
   }
   initializeBPF();
-  return compile(arguments.drop_front(), argv[0]);
+  return compile(arguments.drop_front(), argv[0], lean);
 }

@@ -22,9 +22,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 
 # Debian's LLVM is built without RTTI, so classes derived from its own need the same.
-# shellcheck disable=SC2046 # llvm-config's words are meant to be split
-"$bin/clang++" -O1 -std=c++17 -fno-rtti -fno-exceptions -Wall \
-	$("$config" --cppflags) -c "$here/bpfcc.cpp" -o "$work/bpfcc.o"
+for source in bpfcc lean; do
+	# shellcheck disable=SC2046 # llvm-config's words are meant to be split
+	"$bin/clang++" -O1 -std=c++17 -fno-rtti -fno-exceptions -Wall \
+		$("$config" --cppflags) -c "$here/$source.cpp" -o "$work/$source.o"
+done
 
 clang_libs=
 for name in CodeGen Frontend Serialization Driver Parse Sema Analysis Edit AST ASTMatchers \
@@ -37,7 +39,7 @@ done
 # object cache and the precompiled headers are keyed by it.
 # shellcheck disable=SC2046,SC2086
 "$bin/clang++" -static -fuse-ld=lld-19 -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-s \
-	"$work/bpfcc.o" -o "$work/bpfcc" -L"$lib" \
+	"$work/bpfcc.o" "$work/lean.o" -o "$work/bpfcc" -L"$lib" \
 	-Wl,--start-group $clang_libs -Wl,--end-group \
 	$("$config" --link-static --libs bpf codegen lto passes option frontendopenmp \
 		frontendhlsl frontenddriver frontendoffloading windowsdriver profiledata coverage \

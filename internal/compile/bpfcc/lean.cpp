@@ -1,0 +1,186 @@
+#include "lean.h"
+
+#include "clang/AST/ASTConsumer.h"
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/RecursiveASTVisitor.h"
+#include "clang/Basic/SourceManager.h"
+#include "clang/Frontend/CompilerInstance.h"
+#include "clang/Sema/MultiplexExternalSemaSource.h"
+#include "llvm/ADT/DenseSet.h"
+
+#include <functional>
+#include <vector>
+
+using namespace clang;
+
+namespace {
+
+// The records that debug information has to define.
+class Needed {
+public:
+  bool has(const RecordDecl *record) const { return records.contains(record->getCanonicalDecl()); }
+
+  // A type that the program names or computes with, through any number of pointers: it may look into
+  // what they point to, and CO-RE relocations need the definition.
+  void addType(QualType type) {
+    if (type.isNull())
+      return;
+    for (;;) {
+      type = type.getCanonicalType();
+      if (const auto *pointer = type->getAs<PointerType>())
+        type = pointer->getPointeeType();
+      else if (const ArrayType *array = type->getAsArrayTypeUnsafe())
+        type = array->getElementType();
+      else
+        break;
+    }
+    if (const auto *record = type->getAs<RecordType>())
+      addRecord(record->getDecl());
+    else if (const auto *function = type->getAs<FunctionProtoType>())
+      addPrototype(function);
+  }
+
+private:
+  void addPrototype(const FunctionProtoType *function) {
+    if (!functions.insert(function).second)
+      return;
+    addType(function->getReturnType());
+    for (QualType parameter : function->param_types())
+      addType(parameter);
+  }
+
+  // A record, and what it contains without a pointer between.
+  void addRecord(const RecordDecl *record) {
+    if (!records.insert(record->getCanonicalDecl()).second)
+      return;
+    const RecordDecl *definition = record->getDefinition();
+    if (!definition)
+      return;
+    for (const FieldDecl *field : definition->fields()) {
+      QualType type = field->getType().getCanonicalType();
+      while (const ArrayType *array = type->getAsArrayTypeUnsafe())
+        type = array->getElementType().getCanonicalType();
+      if (const auto *inner = type->getAs<RecordType>())
+        addRecord(inner->getDecl());
+    }
+  }
+
+  llvm::DenseSet<const TagDecl *> records;
+  llvm::DenseSet<const FunctionProtoType *> functions;
+};
+
+// Collects what the program's own code needs.
+class Collector : public RecursiveASTVisitor<Collector> {
+public:
+  explicit Collector(Needed &needed) : needed(needed) {}
+
+  bool VisitExpr(Expr *expression) {
+    // Calls of helpers have the whole prototype as the type of their callee; their arguments and
+    // results are visited by themselves.
+    if (!expression->getType()->isFunctionPointerType() && !expression->getType()->isFunctionType())
+      needed.addType(expression->getType());
+    return true;
+  }
+  bool VisitValueDecl(ValueDecl *declaration) {
+    needed.addType(declaration->getType());
+    return true;
+  }
+  bool VisitTypedefNameDecl(TypedefNameDecl *declaration) {
+    needed.addType(declaration->getUnderlyingType());
+    return true;
+  }
+  bool VisitTypeLoc(TypeLoc location) {
+    needed.addType(location.getType());
+    return true;
+  }
+
+private:
+  Needed &needed;
+};
+
+// Tells code generation which records are "defined elsewhere", the way that clang itself does
+// for types out of a module that has debug information of its own. Everything else is passed on to
+// the source that was there before, the reader of the precompiled header.
+class OutsideRecords : public MultiplexExternalSemaSource {
+public:
+  OutsideRecords(ExternalSemaSource *before, const Needed &needed)
+      : MultiplexExternalSemaSource(before, new ExternalSemaSource), needed(needed) {}
+
+  // Not left to the base class, which takes EK_Always (0) for "no answer".
+  ExtKind hasExternalDefinitions(const Decl *declaration) override {
+    const auto *record = dyn_cast<RecordDecl>(declaration);
+    return record && !needed.has(record) ? EK_Always : EK_ReplyHazy;
+  }
+
+private:
+  const Needed &needed;
+};
+
+// Holds back code generation until the whole program was seen: what is needed by its last function
+// must be known when its first is translated.
+class LeanConsumer : public ASTConsumer {
+public:
+  explicit LeanConsumer(std::unique_ptr<ASTConsumer> next) : next(std::move(next)) {}
+
+  void Initialize(ASTContext &context) override { next->Initialize(context); }
+
+  bool HandleTopLevelDecl(DeclGroupRef group) override {
+    for (Decl *declaration : group)
+      if (isProgram(declaration))
+        Collector(needed).TraverseDecl(declaration);
+    held.push_back([this, group] { next->HandleTopLevelDecl(group); });
+    return true;
+  }
+  void HandleInterestingDecl(DeclGroupRef group) override {
+    held.push_back([this, group] { next->HandleInterestingDecl(group); });
+  }
+  void HandleInlineFunctionDefinition(FunctionDecl *function) override {
+    held.push_back([this, function] { next->HandleInlineFunctionDefinition(function); });
+  }
+  void CompleteTentativeDefinition(VarDecl *variable) override {
+    held.push_back([this, variable] { next->CompleteTentativeDefinition(variable); });
+  }
+  void CompleteExternalDeclaration(DeclaratorDecl *declaration) override {
+    held.push_back([this, declaration] { next->CompleteExternalDeclaration(declaration); });
+  }
+  void HandleTagDeclDefinition(TagDecl *tag) override {
+    held.push_back([this, tag] { next->HandleTagDeclDefinition(tag); });
+  }
+  void HandleTagDeclRequiredDefinition(const TagDecl *tag) override {
+    held.push_back([this, tag] { next->HandleTagDeclRequiredDefinition(tag); });
+  }
+
+  void HandleTranslationUnit(ASTContext &context) override {
+    // Without a precompiled header there is no source yet.
+    auto *before = static_cast<ExternalSemaSource *>(context.getExternalSource());
+    context.setExternalSource(new OutsideRecords(before ? before : new ExternalSemaSource, needed));
+    for (const auto &call : held)
+      call();
+    next->HandleTranslationUnit(context);
+  }
+
+private:
+  // Declarations in headers name many types that the program does not use. Functions with a body are
+  // looked at wherever they are: they may be inlined into the program.
+  static bool isProgram(Decl *declaration) {
+    if (const auto *function = dyn_cast<FunctionDecl>(declaration))
+      if (function->doesThisDeclarationHaveABody())
+        return true;
+    const SourceManager &sources = declaration->getASTContext().getSourceManager();
+    return !sources.isInSystemHeader(sources.getExpansionLoc(declaration->getLocation()));
+  }
+
+  std::unique_ptr<ASTConsumer> next;
+  Needed needed;
+  std::vector<std::function<void()>> held;
+};
+
+} // namespace
+
+std::unique_ptr<ASTConsumer> LeanEmitObjAction::CreateASTConsumer(CompilerInstance &clang,
+                                                                  llvm::StringRef file) {
+  auto next = EmitObjAction::CreateASTConsumer(clang, file);
+  if (!next)
+    return nullptr;
+  return std::make_unique<LeanConsumer>(std::move(next));
+}
