@@ -1,12 +1,9 @@
 package machine
 
 import (
-	"crypto/sha256"
 	"debug/elf"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -72,16 +69,15 @@ func findBusybox() (string, error) {
 	return "", errors.New("no static busybox was found: run 'make setup', or install Debian's package busybox-static")
 }
 
-// writeInitramfs makes a kernel's initramfs in dir and returns its path and
-// the hash of its content.
-func writeInitramfs(dir string, k *kernel.Kernel) (path, hash string, err error) {
+// writeInitramfs makes a kernel's initramfs in dir.
+func writeInitramfs(dir string, k *kernel.Kernel) (path string, err error) {
 	files, err := rootFiles()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	loadable, err := k.Modules(modules...)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	list := make([]initramfs.Module, len(loadable))
 	for i, m := range loadable {
@@ -90,12 +86,11 @@ func writeInitramfs(dir string, k *kernel.Kernel) (path, hash string, err error)
 	path = filepath.Join(dir, "initramfs")
 	file, err := os.Create(path)
 	if err != nil {
-		return "", "", fmt.Errorf("write the initramfs: %w", err)
+		return "", fmt.Errorf("write the initramfs: %w", err)
 	}
 	defer file.Close()
-	sum := sha256.New()
-	if err := initramfs.Write(io.MultiWriter(file, sum), files, guestModules, list); err != nil {
-		return "", "", err
+	if err := initramfs.Write(file, files, guestModules, list); err != nil {
+		return "", err
 	}
-	return path, hex.EncodeToString(sum.Sum(nil)), file.Close()
+	return path, file.Close()
 }

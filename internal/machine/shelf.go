@@ -21,16 +21,17 @@ type Shelf struct {
 	Dir    string
 	Engine Engine
 	// Preheat gives the runs that warm a kernel's machine before it is
-	// saved.
-	Preheat func(ctx context.Context, k *kernel.Kernel) ([]Preheat, error)
+	// saved. Optional.
+	Preheat Preheater
 	// Note hears of work that takes seconds. Optional.
 	Note func(text string)
 }
 
-// DefaultShelfDir is the snapshots' folder in skep's cache: $SKEP_CACHE, else
-// skep in the user's cache folder.
-func DefaultShelfDir() string {
-	return filepath.Join(filepath.Dir(kernel.DefaultDir()), "snapshots")
+// A Preheater makes the runs that warm a machine.
+type Preheater interface {
+	// Identity changes when the runs do.
+	Identity() string
+	Make(ctx context.Context, k *kernel.Kernel) ([]Preheat, error)
 }
 
 // Snapshot loads a kernel's snapshot. If there is none of the present parts it
@@ -63,31 +64,25 @@ func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, erro
 }
 
 func (s *Shelf) prepare(ctx context.Context, k *kernel.Kernel, dir, identity string) error {
-	work, err := os.MkdirTemp(s.Dir, ".boot-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return err
-	}
-	archive, _, err := writeInitramfs(work, k)
-	if err != nil {
-		return err
-	}
-	var preheat []Preheat
-	if s.Preheat != nil {
-		if preheat, err = s.Preheat(ctx, k); err != nil {
-			return err
+	return s.WithImage(k, func(image Image) error {
+		var preheat []Preheat
+		if s.Preheat != nil {
+			var err error
+			if preheat, err = s.Preheat.Make(ctx, k); err != nil {
+				return err
+			}
 		}
-	}
-	return Prepare(ctx, s.Engine, Image{VMLinux: k.VMLinux(), Initramfs: archive}, preheat, dir, identity)
+		return Prepare(ctx, s.Engine, image, preheat, dir, identity)
+	})
 }
 
 // identity hashes all that a snapshot depends on: engine, kernel, programs.
 func (s *Shelf) identity(k *kernel.Kernel) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, s.Engine.Identity(), k.ID(), modules)
+	if s.Preheat != nil {
+		fmt.Fprintln(sum, s.Preheat.Identity())
+	}
 	busybox, err := findBusybox()
 	if err != nil {
 		return "", err
@@ -136,4 +131,21 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 		go func() { <-locked; _ = file.Close() }()
 		return nil, ctx.Err()
 	}
+}
+
+// WithImage makes the image of a kernel for as long as f takes.
+func (s *Shelf) WithImage(k *kernel.Kernel, f func(Image) error) error {
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(s.Dir, ".boot-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	archive, err := writeInitramfs(work, k)
+	if err != nil {
+		return err
+	}
+	return f(Image{VMLinux: k.VMLinux(), Initramfs: archive})
 }
