@@ -149,18 +149,21 @@ func findMirrors(ctx context.Context) (mirrors, error) {
 				"elsewhere give a kernel of your own with --kernel ./vmlinuz", tool)
 		}
 	}
-	const format = "$(SITE) $(RELEASE) $(COMPONENT) $(LABEL)"
-	var out, problems bytes.Buffer
-	cmd := command(ctx, "apt-get", "indextargets", "--format", format, "Created-By: Packages")
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := run(cmd); err != nil {
-		return mirrors{}, aptError("ask apt for its mirrors", err, problems.String())
+	// With the lists that the machine fetched, apt knows who publishes a mirror.
+	// Where there are none yet (a new container), its address must do.
+	for _, arguments := range [][]string{nil, {"--no-release-info"}} {
+		var out, complaints bytes.Buffer
+		cmd := command(ctx, "apt-get", append(arguments, "indextargets",
+			"--format", "$(SITE) $(RELEASE) $(COMPONENT) $(LABEL)", "Created-By: Packages")...)
+		cmd.Stdout, cmd.Stderr = &out, &complaints
+		if err := run(cmd); err != nil {
+			return mirrors{}, aptError("ask apt for its mirrors", err, complaints.String())
+		}
+		if m := parseMirrors(out.String()); m.archive != "" {
+			return m, nil
+		}
 	}
-	m := parseMirrors(out.String())
-	if m.archive == "" {
-		return m, errors.New("this machine's apt knows no Debian mirror; add one to /etc/apt/sources.list.d")
-	}
-	return m, nil
+	return mirrors{}, errors.New("this machine's apt knows no Debian mirror; add one to /etc/apt/sources.list.d")
 }
 
 var (
@@ -169,25 +172,35 @@ var (
 	debianSecuritySuite = regexp.MustCompile(`^(bookworm|trixie|forky|duke|testing|stable|oldstable)-security$`)
 )
 
-// parseMirrors takes lines of address, suite, component and label. The label is
-// known once the machine's lists were fetched, and does not name Debian
-// wrongly: but whatever is taken, apt checks its signature with Debian's keys.
+// debianAddress is how addresses of whole mirrors end: a folder debian, or the
+// list of mirrors that Debian's cloud images have.
+var debianAddress = regexp.MustCompile(`debian(-security)?(\.list)?/?$`)
+
+// parseMirrors takes lines of address, suite, component and label, and prefers
+// what is most surely Debian's. Whatever it takes, apt checks with Debian's
+// keys.
 func parseMirrors(lines string) mirrors {
 	var m mirrors
+	var archiveRank, securityRank int
 	for line := range strings.Lines(lines) {
 		fields := strings.Fields(line)
 		if len(fields) < 3 || fields[2] != "main" || strings.HasPrefix(fields[0], "cdrom:") {
 			continue
 		}
-		label := ""
-		if len(fields) > 3 && !strings.HasPrefix(fields[3], "$") {
-			label = fields[3]
+		rank := 1
+		switch {
+		case len(fields) > 3 && (fields[3] == "Debian" || fields[3] == "Debian-Security"):
+			rank = 3
+		case len(fields) > 3 && !strings.HasPrefix(fields[3], "$"):
+			continue // somebody else's label
+		case debianAddress.MatchString(fields[0]):
+			rank = 2
 		}
 		switch {
-		case m.archive == "" && debianSuite.MatchString(fields[1]) && (label == "" || label == "Debian"):
-			m.archive = fields[0]
-		case m.security == "" && debianSecuritySuite.MatchString(fields[1]) && (label == "" || label == "Debian-Security"):
-			m.security = fields[0]
+		case debianSuite.MatchString(fields[1]) && rank > archiveRank:
+			m.archive, archiveRank = fields[0], rank
+		case debianSecuritySuite.MatchString(fields[1]) && rank > securityRank:
+			m.security, securityRank = fields[0], rank
 		}
 	}
 	return m
@@ -197,11 +210,13 @@ func parseMirrors(lines string) mirrors {
 // that could not be reached. It fails if none could.
 func (a apt) update(ctx context.Context, percent func(float64)) (problems []string, err error) {
 	var out, complaints bytes.Buffer
+	ctx, stop := whileSpace(ctx, a.dir)
+	defer stop()
 	cmd := command(ctx, "apt-get", "-c", a.dir+"/apt.conf", "-q", "-o", "APT::Status-Fd=3", "update")
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	runErr := runWithStatus(cmd, percent)
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	reached, failed := parseUpdate(out.String())
 	if len(reached) == 0 {
@@ -275,9 +290,14 @@ func (a apt) download(ctx context.Context, dir string, packages []aptPackage, pe
 		arguments = append(arguments, p.name+"="+p.version)
 	}
 	var complaints bytes.Buffer
+	ctx, stop := whileSpace(ctx, dir)
+	defer stop()
 	cmd := command(ctx, "apt-get", arguments...)
 	cmd.Dir, cmd.Stderr = dir, &complaints
 	if err := runWithStatus(cmd, percent); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return aptError("download "+packages[0].name, err, complaints.String())
 	}
 	return nil
@@ -339,38 +359,34 @@ var aptCauses = []struct{ says, means string }{
 	{"Temporary failure resolving", "there is no network, or no name service"},
 	{"Could not resolve", "there is no network, or no name service"},
 	{"Could not connect", "the mirror cannot be reached"},
+	{"Unable to connect", "the mirror cannot be reached"},
 	{"Connection timed out", "the mirror cannot be reached"},
 	{"Network is unreachable", "there is no network"},
+	{"Cannot initiate the connection", "there is no network"},
 	{"NO_PUBKEY", "the mirror's signature is by a key that debian-archive-keyring does not have; update that package"},
 	{"is not signed", "the mirror's lists are not signed by Debian"},
 	{"Hash Sum mismatch", "the mirror is being updated; try again in some minutes"},
 	{"Permission denied", "a folder may not be written"},
 }
 
+// aptError makes one sentence of what apt complains about.
 func aptError(doing string, err error, complaints string) error {
 	if err == nil {
 		err = errors.New("no suite could be reached")
 	}
-	text := lastLines(complaints, 4)
-	for _, cause := range aptCauses {
-		if strings.Contains(complaints, cause.says) {
-			return fmt.Errorf("%s: %s (apt says: %s)", doing, cause.means, text)
+	var text string
+	for line := range strings.Lines(complaints) {
+		for _, cause := range aptCauses {
+			if strings.Contains(line, cause.says) {
+				return fmt.Errorf("%s: %s (apt says: %s)", doing, cause.means, strings.TrimSpace(line))
+			}
+		}
+		if text == "" || strings.HasPrefix(line, "E: ") {
+			text = strings.TrimSpace(line)
 		}
 	}
 	if text == "" {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w (apt says: %s)", doing, err, text)
-}
-
-// lastLines joins the last lines of apt's complaints, of which the first are
-// often the same sentence for other suites.
-func lastLines(text string, count int) string {
-	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(line string) bool {
-		return strings.TrimSpace(line) == ""
-	})
-	if len(lines) > count {
-		lines = lines[len(lines)-count:]
-	}
-	return strings.Join(lines, "; ")
 }

@@ -7,9 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
+
+// maxImages is how many images that were given as files stay unpacked. Each
+// takes about 65 MB.
+const maxImages = 8
 
 // fromFile returns the kernel in an image file. It is unpacked once: the folder
 // is named after the image's content and where its modules are.
@@ -31,33 +37,31 @@ func (s *Store) unpackImage(path string) (*Kernel, error) {
 		return nil, err
 	}
 	hash := sha256.Sum256(image)
-	dir := filepath.Join(s.dir, imagesDir, hex.EncodeToString(hash[:16]))
+	images := filepath.Join(s.dir, imagesDir)
+	dir := filepath.Join(images, hex.EncodeToString(hash[:16]))
 	if k, err := s.load(dir); err == nil {
-		return s.beside(k, path), nil
+		return s.beside(k, path), touch(dir)
 	}
-	unlock, err := s.lock(context.Background(), nil)
+	unlock, err := lock(context.Background(), images, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if k, err := s.load(dir); err == nil {
-		return s.beside(k, path), nil
-	}
-	if err := s.storeImage(dir, image); err != nil {
-		return nil, err
-	}
 	k, err := s.load(dir)
-	if err != nil {
-		return nil, err
+	if err != nil { // else another process was faster
+		sweep(images)
+		if err := storeImage(dir, image); err != nil {
+			return nil, err
+		}
+		if k, err = s.load(dir); err != nil {
+			return nil, err
+		}
 	}
-	return s.beside(k, path), nil
+	return s.beside(k, path), prune(images)
 }
 
-func (s *Store) storeImage(dir string, image []byte) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	aside, err := os.MkdirTemp(s.dir, unpackGlob)
+func storeImage(dir string, image []byte) error {
+	aside, err := os.MkdirTemp(filepath.Dir(dir), unpackGlob)
 	if err != nil {
 		return err
 	}
@@ -69,7 +73,41 @@ func (s *Store) storeImage(dir string, image []byte) error {
 	if err := finish(unpacked, image, record{}); err != nil {
 		return err
 	}
-	return s.install(unpacked, dir)
+	return install(unpacked, dir)
+}
+
+// touch notes that an unpacked image is in use.
+func touch(dir string) error {
+	now := time.Now()
+	return os.Chtimes(dir, now, now)
+}
+
+// prune removes the images that were not used for the longest time: who builds
+// kernels makes many.
+func prune(images string) error {
+	entries, err := os.ReadDir(images)
+	if err != nil {
+		return err
+	}
+	type image struct {
+		dir  string
+		used time.Time
+	}
+	var kept []image
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		kept = append(kept, image{filepath.Join(images, entry.Name()), info.ModTime()})
+	}
+	slices.SortFunc(kept, func(a, b image) int { return b.used.Compare(a.used) })
+	for _, old := range kept[min(maxImages, len(kept)):] {
+		if err := discard(old.dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // beside returns the kernel with the modules and the configuration that belong

@@ -14,7 +14,7 @@ const (
 	maxImage = 256 << 20
 	// maxVMLinux bounds an unpacked one: 60 MB in Debian, far more with debug
 	// information.
-	maxVMLinux = 2 << 30
+	maxVMLinux = 1 << 30
 )
 
 // Fields of the setup header: Documentation/arch/x86/boot.rst, "Details of

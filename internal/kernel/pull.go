@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,20 +60,20 @@ func (s *Store) Pull(ctx context.Context, name string, progress func(Progress)) 
 	if !requestPattern.MatchString(name) && !isSeries(name) {
 		return nil, false, fmt.Errorf("%q names no kernel to fetch: give a series such as 6.1, a major number such as 7, or a release", name)
 	}
-	unlock, err := s.lock(ctx, func() {
+	unlock, err := lock(ctx, s.dir, func() {
 		progress(Progress{Name: name, Phase: PhaseWait, Note: "waiting for another skep that fetches kernels"})
 	})
 	if err != nil {
 		return nil, false, err
 	}
 	defer unlock()
-	s.sweep()
+	sweep(s.dir)
 	k, fetched, err = s.pull(ctx, name, progress)
 	if ctx.Err() != nil {
 		return nil, false, fmt.Errorf("fetch kernel %s: %w", name, context.Cause(ctx))
 	}
 	if errors.Is(err, unix.ENOSPC) {
-		err = fmt.Errorf("the disk that holds %s is full: %w", s.dir, err)
+		err = fmt.Errorf("the disk that holds %s is full: free some space, or let $SKEP_CACHE name a folder on another disk (%w)", s.dir, err)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("fetch kernel %s: %w", name, err)
@@ -107,11 +106,17 @@ func (s *Store) pull(ctx context.Context, name string, progress func(Progress)) 
 
 // available returns the kernels that can be fetched.
 func (s *Store) available(ctx context.Context, name string, progress func(Progress)) ([]candidate, error) {
-	if time.Since(s.apt.updated) < freshFor {
-		return s.apt.found, nil
+	s.mu.Lock()
+	known := s.apt
+	s.mu.Unlock()
+	if time.Since(known.updated) < freshFor {
+		return known.found, nil
 	}
 	m, err := findMirrors(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := needSpace(s.dir, indexSpace); err != nil {
 		return nil, err
 	}
 	keyring, err := findKeyring()
@@ -135,8 +140,11 @@ func (s *Store) available(ctx context.Context, name string, progress func(Progre
 	if err != nil {
 		return nil, err
 	}
-	s.apt.found, s.apt.updated = candidates(packages), time.Now()
-	return s.apt.found, nil
+	known = aptState{found: candidates(packages), updated: time.Now()}
+	s.mu.Lock()
+	s.apt = known
+	s.mu.Unlock()
+	return known.found, nil
 }
 
 // fetch downloads and unpacks a kernel aside and renames it to dir then.
@@ -153,6 +161,9 @@ func (s *Store) fetch(ctx context.Context, name string, c candidate, dir string,
 		}
 	}
 	size := c.size()
+	if err := needSpace(s.dir, size*kernelSpace); err != nil {
+		return err
+	}
 	report := func(phase Phase, done int64) {
 		progress(Progress{Name: name, Release: c.release, Phase: phase, Done: done, Total: size})
 	}
@@ -171,7 +182,7 @@ func (s *Store) fetch(ctx context.Context, name string, c candidate, dir string,
 		return fmt.Errorf("unpack %s: %w", c.release, err)
 	}
 	report(PhaseUnpack, size)
-	return s.install(unpacked, dir)
+	return install(unpacked, dir)
 }
 
 // unpackDebs unpacks the packages in debs, each of which it deletes then.
@@ -213,18 +224,6 @@ func finishPackage(dir string, c candidate) error {
 	return finish(dir, image, record{Release: c.release, Package: c.packages[0].name, Version: c.version})
 }
 
-// install renames an unpacked folder to its place, over what may be there.
-func (s *Store) install(unpacked, dir string) error {
-	err := os.Rename(unpacked, dir)
-	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
-		if err := s.discard(&Kernel{Release: filepath.Base(dir), Dir: dir}); err != nil {
-			return err
-		}
-		err = os.Rename(unpacked, dir)
-	}
-	return err
-}
-
 // supersede removes the other kernels of k's series.
 func (s *Store) supersede(k *Kernel) error {
 	kernels, err := s.List()
@@ -233,20 +232,10 @@ func (s *Store) supersede(k *Kernel) error {
 	}
 	for _, other := range kernels {
 		if other.Series == k.Series && other.Release != k.Release {
-			if err := s.discard(other); err != nil {
+			if err := discard(other.Dir); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// sweep removes what a killed process left. The store is locked: none of it is
-// in use.
-func (s *Store) sweep() {
-	left, _ := filepath.Glob(filepath.Join(s.dir, unpackGlob))
-	discarded, _ := filepath.Glob(filepath.Join(s.dir, discardGlob))
-	for _, dir := range slices.Concat(left, discarded) {
-		_ = os.RemoveAll(dir) // the next pull tries again
-	}
 }

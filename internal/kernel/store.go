@@ -173,34 +173,62 @@ func (s *Store) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lock(context.Background(), nil)
+	unlock, err := lock(context.Background(), s.dir, nil)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return s.discard(k)
+	if err := discard(k.Dir); err != nil {
+		return err
+	}
+	// The lists of packages are larger than a kernel.
+	if left, err := s.List(); err != nil || len(left) > 0 {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(s.dir, aptDir))
 }
 
-// discard takes the kernel out of the list at once and deletes it then.
-func (s *Store) discard(k *Kernel) error {
-	aside, err := os.MkdirTemp(s.dir, discardGlob)
+// discard takes a kernel out of its place at once and deletes it then.
+func discard(dir string) error {
+	aside, err := os.MkdirTemp(filepath.Dir(dir), discardGlob)
 	if err != nil {
-		return fmt.Errorf("remove kernel %s: %w", k.Release, err)
+		return fmt.Errorf("remove kernel %s: %w", dir, err)
 	}
 	defer os.RemoveAll(aside)
-	if err := os.Rename(k.Dir, filepath.Join(aside, "kernel")); err != nil && !missing(err) {
-		return fmt.Errorf("remove kernel %s: %w", k.Release, err)
+	if err := os.Rename(dir, filepath.Join(aside, "kernel")); err != nil && !missing(err) {
+		return fmt.Errorf("remove kernel %s: %w", dir, err)
 	}
 	return nil
 }
 
-// lock makes the store's folder and waits until no other process changes it.
-// It calls waiting once if it has to wait.
-func (s *Store) lock(ctx context.Context, waiting func()) (unlock func(), err error) {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+// install renames an unpacked folder to its place, over what may be there.
+func install(unpacked, dir string) error {
+	err := os.Rename(unpacked, dir)
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
+		if err := discard(dir); err != nil {
+			return err
+		}
+		err = os.Rename(unpacked, dir)
+	}
+	return err
+}
+
+// sweep removes from a locked folder what a killed process left.
+func sweep(dir string) {
+	unpacked, _ := filepath.Glob(filepath.Join(dir, unpackGlob))
+	discarded, _ := filepath.Glob(filepath.Join(dir, discardGlob))
+	for _, left := range slices.Concat(unpacked, discarded) {
+		_ = os.RemoveAll(left) // the next one tries again
+	}
+}
+
+// lock makes a folder and waits until no other process changes it. It calls
+// waiting once if it has to wait.
+func lock(ctx context.Context, dir string, waiting func()) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the kernels' folder: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock the kernels' folder: %w", err)
 	}
@@ -223,7 +251,7 @@ func (s *Store) lock(ctx context.Context, waiting func()) (unlock func(), err er
 		select {
 		case <-ctx.Done():
 			file.Close()
-			return nil, fmt.Errorf("wait for another skep that changes %s: %w", s.dir, ctx.Err())
+			return nil, fmt.Errorf("wait for another skep that changes %s: %w", dir, ctx.Err())
 		case <-retry.C:
 		}
 	}

@@ -25,7 +25,7 @@ var wanted = []struct {
 	pattern *regexp.Regexp
 	name    string
 }{
-	{regexp.MustCompile(`^(?:boot/vmlinuz-[^/]+|(?:usr/)?lib/modules/[^/]+/vmlinuz)$`), imageFile},
+	{regexp.MustCompile(`^(?:boot/vmlinuz-[^/]+|(?:usr/)?lib/modules/[^/]+/vmlinuz(?:\.unsigned)?)$`), imageFile},
 	{regexp.MustCompile(`^(?:boot/config-[^/]+|(?:usr/)?lib/modules/[^/]+/config)$`), configFile},
 	{regexp.MustCompile(`^(?:usr/)?lib/modules/[^/]+/(kernel/.+\.ko(?:\.xz|\.zst|\.gz)?|modules\.builtin|modules\.order)$`), ""},
 }
