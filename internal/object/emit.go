@@ -160,6 +160,7 @@ func sortSites(sites []EmitSite) {
 type emitAnalysis struct {
 	object *Object
 	locals map[string]*locals
+	loads  int // nesting of matchLoad
 }
 
 // localsOf gives nil for functions that are too large to analyse.

@@ -232,22 +232,30 @@ func (o *Object) TypeByName(name string) (found btf.Type, err error) {
 			found, err = nil, o.noType(name)
 		}
 	}()
-	if t := o.debugType(name, true); t != nil {
+	if t := o.namedType(name); t != nil {
 		return t, nil
+	}
+	return nil, o.noType(name)
+}
+
+// namedType gives nil if there is none. The author's own come first.
+func (o *Object) namedType(name string) btf.Type {
+	if name == "" {
+		return nil
+	}
+	if t := o.debugType(name, true); t != nil {
+		return t
 	}
 	if o.Spec.Types != nil {
 		if known, err := o.Spec.Types.AnyTypesByName(name); err == nil {
 			for _, t := range known {
 				if hasSize(t) {
-					return t, nil
+					return t
 				}
 			}
 		}
 	}
-	if t := o.debugType(name, false); t != nil {
-		return t, nil
-	}
-	return nil, o.noType(name)
+	return o.debugType(name, false)
 }
 
 func (o *Object) debugType(name string, own bool) btf.Type {

@@ -231,3 +231,35 @@ func (f *flow) atRaw(offset int) int {
 	i, _ := slices.BinarySearch(f.raw, offset)
 	return i
 }
+
+// maxOperands bounds the values looked at behind one phi.
+const maxOperands = 64
+
+// operand finds among the values that a phi stands for one of the same origin
+// as v, as it arrives.
+func (f *flow) operand(joined, v value) (value, bool) {
+	seen := map[value]bool{}
+	pending := []value{joined}
+	for len(pending) > 0 && len(seen) < maxOperands {
+		p := pending[0]
+		pending = pending[1:]
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		if p.sameOrigin(v) {
+			return p, true
+		}
+		if p.kind != phi {
+			continue
+		}
+		for _, n := range f.blocks[p.id].before {
+			if from := &f.blocks[n]; from.reached {
+				next := from.out[p.loc]
+				next.offset += p.offset
+				pending = append(pending, next)
+			}
+		}
+	}
+	return value{}, false
+}

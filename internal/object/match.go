@@ -30,6 +30,7 @@ const (
 	weightSize   = 1000 // per step of fit
 	weightScope  = 400
 	weightCovers = 200
+	weightJoined = -300 // the variable may also hold another pointer
 	weightBytes  = -100 // a byte buffer says less than the struct that it is used as
 	weightObject = 50   // the object itself rather than a pointer to it
 	weightDepth  = 1    // the innermost of nested scopes
@@ -69,6 +70,7 @@ func (a *emitAnalysis) match(l *locals, data value, at []int, size int) match {
 	}
 	if best.typ == nil {
 		consider(a.matchCallee(l, data, size))
+		consider(a.matchLoad(l, data, size))
 	}
 	return best
 }
@@ -109,12 +111,21 @@ func (s *scope) depth() int {
 }
 
 func (l *locals) matchBinding(b *binding, data value, at []int, size int) match {
-	if !b.what.sameOrigin(data) {
-		return match{}
+	m := match{name: b.variable.name}
+	what := b.what
+	if !what.sameOrigin(data) {
+		if what.kind != phi {
+			return match{}
+		}
+		// The variable holds this pointer if the way leads past us.
+		var ok bool
+		if what, ok = l.flow.operand(b.what, data); !ok {
+			return match{}
+		}
+		m.score += weightJoined
 	}
 	var typ btf.Type
-	delta := data.offset - b.what.offset
-	m := match{name: b.variable.name}
+	delta := data.offset - what.offset
 	if b.memory {
 		typ = l.typeOf(b.variable)
 		delta += b.piece
@@ -184,6 +195,47 @@ func (a *emitAnalysis) matchLookup(l *locals, data value, size int) match {
 	return typeMatch(spec.Value, data.offset, size, l.flow.names[s[asm.R1].id])
 }
 
+// maxLoads bounds chains such as a->b->c.
+const maxLoads = 4
+
+// matchLoad finds the type of a pointer that was read from memory, by the type
+// of that memory.
+func (a *emitAnalysis) matchLoad(l *locals, data value, size int) match {
+	if data.kind != result || int(data.id) >= len(l.flow.code) || a.loads >= maxLoads {
+		return match{}
+	}
+	ins := &l.flow.code[data.id]
+	s := l.flow.at(int(data.id))
+	if s == nil || ins.OpCode.Class() != asm.LdXClass || ins.OpCode.Size() != asm.DWord {
+		return match{}
+	}
+	from := s.get(ins.Src)
+	if !from.pointer() {
+		return match{}
+	}
+	from.offset += int64(ins.Offset)
+	a.loads++
+	defer func() { a.loads-- }()
+	place := a.match(l, from, []int{int(data.id)}, pointerSize)
+	if place.typ == nil {
+		return match{}
+	}
+	pointer, ok := underlying(place.typ).(*btf.Pointer)
+	if !ok {
+		return match{}
+	}
+	target := pointer.Target
+	if forward, ok := unqualified(target).(*btf.Fwd); ok {
+		target = a.object.namedType(forward.Name)
+	}
+	if target == nil || !hasSize(target) {
+		return match{}
+	}
+	return typeMatch(target, data.offset, size, place.name+"->")
+}
+
+const pointerSize = 8
+
 // matchParameter takes a parameter's type from BTF, where there is no DWARF.
 func matchParameter(f *function, index int, delta int64, size int) match {
 	fn := btf.FuncMetadata(&f.code[0])
@@ -232,7 +284,8 @@ func typeMatch(t btf.Type, delta int64, size int, name string) match {
 	if found == nil {
 		return match{}
 	}
-	m := match{typ: found, name: name + path, exact: fit > fitsNot, score: fit*weightSize + weightScope + weightObject}
+	name = strings.TrimSuffix(strings.Replace(name+path, "->.", "->", 1), "->")
+	m := match{typ: found, name: name, exact: fit > fitsNot, score: fit*weightSize + weightScope + weightObject}
 	if isBytes(found) {
 		m.score += weightBytes
 	}
