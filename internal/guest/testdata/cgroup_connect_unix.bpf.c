@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("cgroup/connect_unix", 1)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("cgroup/dev", 1)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("cgroup/getsockopt", 1)

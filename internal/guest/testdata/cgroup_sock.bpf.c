@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("cgroup/sock_create", 1)

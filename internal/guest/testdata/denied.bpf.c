@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("kprobe/native_write_cr2", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("fexit/kernel_clone", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("flow_dissector", 129)

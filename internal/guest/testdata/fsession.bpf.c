@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("fsession/kernel_clone", 0)

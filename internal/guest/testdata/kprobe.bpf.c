@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("kprobe/wake_up_new_task", 0)

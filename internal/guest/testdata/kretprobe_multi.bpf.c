@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("kretprobe.multi/kernel_clone", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("kretsyscall/execve", 0)

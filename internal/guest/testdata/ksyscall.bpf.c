@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("ksyscall/execve", 0)

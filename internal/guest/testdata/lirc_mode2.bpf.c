@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("lirc_mode2", 0)

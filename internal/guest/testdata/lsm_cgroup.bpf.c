@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("lsm_cgroup/socket_create", 1)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("lsm.s/bprm_check_security", 0)

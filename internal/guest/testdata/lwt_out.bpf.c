@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("lwt_out", 0)

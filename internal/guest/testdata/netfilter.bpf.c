@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("netfilter", 1)

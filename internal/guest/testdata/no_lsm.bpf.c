@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("lsm/bprm_check_securities", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("perf_event", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("sk_lookup", 1)

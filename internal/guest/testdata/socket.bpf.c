@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("socket", -1)

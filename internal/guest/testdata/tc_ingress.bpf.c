@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("tc/ingress", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("frobnicate/me", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("uprobe//bin/target:target_fn", 0)

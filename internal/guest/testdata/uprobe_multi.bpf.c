@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("uprobe.multi//bin/target:target_*", 0)

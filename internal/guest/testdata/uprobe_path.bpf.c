@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("uprobe/target:greet+0x0", 0)

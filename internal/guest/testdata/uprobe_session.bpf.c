@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("uprobe.session//bin/target:greet", 0)

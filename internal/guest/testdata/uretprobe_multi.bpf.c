@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("uretprobe.multi//bin/target:greet", 0)

@@ -1,0 +1,3 @@
+#include "probe.h"
+
+TELLS("xdp_pass", 2)
