@@ -154,9 +154,9 @@ func (e *memberError) Unwrap() error { return e.err }
 
 // within puts a member or element in front of the path of err.
 func within(outer string, err error) error {
-	inner, ok := err.(*memberError)
+	var inner *memberError
 	switch {
-	case !ok:
+	case !errors.As(err, &inner):
 		return &memberError{outer, err}
 	case strings.HasPrefix(inner.path, "["):
 		return &memberError{outer + inner.path, inner.err}

@@ -23,6 +23,8 @@
 //     struct around them, as they do in C. Unions show every member.
 //   - An array of length zero at the end of a type takes the bytes that remain.
 //   - Typedefs, qualifiers and tags do not show in values, only in type names.
+//   - Network byte order is a convention that BTF does not know: a __be16 shows
+//     the number that the program sees in the variable.
 //   - Floats of 2, 4 and 8 bytes are IEEE 754. Longer ones differ between
 //     architectures and are shown as their bytes.
 //
@@ -32,7 +34,8 @@
 // those beyond are decimal strings, because JavaScript would round them.
 // Pointers are strings such as "0xffff888003a5c000". An enumeration is its
 // name, or a number. Text is a string in which bytes that are not UTF-8 appear
-// as \xNN; bytes are a list of numbers. Floats that are not finite are the
+// as \xNN; bytes, also those of values without a readable form, are a list of
+// numbers. Floats that are not finite are the
 // strings "NaN", "+Inf" and "-Inf". What the data was too short for is null.
 //
 // # Foreign input

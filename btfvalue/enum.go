@@ -27,6 +27,9 @@ func (d *decoder) enumName(e *btf.Enum, value uint64) string {
 				return clip(e.Values[i].Name)
 			}
 		}
+		if !flagLike(e.Values) {
+			return ""
+		}
 	}
 	names := d.enums[e]
 	if names == nil {
@@ -46,25 +49,26 @@ func (d *decoder) enumName(e *btf.Enum, value uint64) string {
 }
 
 func newEnumNames(e *btf.Enum) *enumNames {
-	names := &enumNames{byValue: make(map[uint64]string, len(e.Values))}
-	single := 0
-	names.flags = true
+	names := &enumNames{byValue: make(map[uint64]string, len(e.Values)), flags: flagLike(e.Values)}
 	for _, v := range e.Values {
-		if _, twice := names.byValue[v.Value]; twice {
-			continue // C allows aliases; the first one declared is the name
-		}
-		names.byValue[v.Value] = clip(v.Name)
-		switch bits.OnesCount64(v.Value) {
-		case 0:
-		case 1:
-			single++
-		default:
-			names.flags = false
+		if _, twice := names.byValue[v.Value]; !twice { // of aliases the first is the name
+			names.byValue[v.Value] = clip(v.Name)
 		}
 	}
-	// Two single bits may as well be the plain enumeration 0, 1, 2.
-	names.flags = names.flags && single >= 3
 	return names
+}
+
+// flagLike tells whether all values but 0 are single bits, of which there are
+// at least three: two may as well be the plain enumeration 0, 1, 2.
+func flagLike(values []btf.EnumValue) bool {
+	var seen uint64
+	for _, v := range values {
+		if bits.OnesCount64(v.Value) > 1 {
+			return false
+		}
+		seen |= v.Value
+	}
+	return bits.OnesCount64(seen) >= 3
 }
 
 // combination returns "A|B" for A+B, lowest bit first, or "" if a bit has no name.

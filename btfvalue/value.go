@@ -13,7 +13,7 @@ type Kind uint8
 
 // The kinds of values.
 const (
-	KindOpaque  Kind = iota // bytes that have no readable form; see Value.Reason
+	KindOpaque  Kind = iota // bytes that have no readable form
 	KindInt                 // signed integer
 	KindUint                // unsigned integer
 	KindChar                // one char, outside an array
