@@ -224,14 +224,14 @@ func finishPackage(dir string, c candidate) error {
 	return finish(dir, image, record{Release: c.release, Package: c.packages[0].name, Version: c.version})
 }
 
-// supersede removes the other kernels of k's series.
+// supersede removes the older kernels of k's series.
 func (s *Store) supersede(k *Kernel) error {
 	kernels, err := s.List()
 	if err != nil {
 		return err
 	}
 	for _, other := range kernels {
-		if other.Series == k.Series && other.Release != k.Release {
+		if other.Series == k.Series && compareKernels(other, k) < 0 {
 			if err := discard(other.Dir); err != nil {
 				return err
 			}
