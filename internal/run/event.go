@@ -8,14 +8,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/skep-dev/skep/internal/scene"
 )
 
 // An Event is one thing that happened in a run. As JSON it is one object: seq,
 // at and type, then the fields of its body. Readers ignore unknown fields.
 type Event struct {
-	Seq  int     // from 1
-	At   float64 // seconds since the run began
-	Body Body
+	Seq int     // from 1
+	At  float64 // seconds since the run began
+	// Kernel is the series that this run is on, where several runs share a
+	// stream.
+	Kernel string
+	Body   Body
 }
 
 // A Body is what is particular to one type of event.
@@ -99,7 +104,14 @@ type Record struct {
 	Value      any      `json:"value,omitempty"`
 	Bytes      []byte   `json:"bytes"`
 	Text       string   `json:"-"` // Value for people
+	Fields     []Field  `json:"-"` // of a struct, for people
 }
+
+// Field is one member of a struct as text.
+type Field struct{ Name, Text string }
+
+// Step is what one step of the scene saw.
+type Step struct{ scene.Result }
 
 // Show is a SHOW of skep.h, Submit a SUBMIT.
 type Show struct {
@@ -224,6 +236,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("encode %s event: %w", e.Body.EventType(), err)
 	}
 	head := fmt.Appendf(nil, `{"seq":%d,"at":%.6f,"type":%q`, e.Seq, e.At, e.Body.EventType())
+	if e.Kernel != "" {
+		head = fmt.Appendf(head, `,"kernel":%q`, e.Kernel)
+	}
 	if !bytes.Equal(body, []byte("{}")) {
 		head = append(head, ',')
 	}

@@ -1,0 +1,45 @@
+/* deny: nobody removes a file whose name begins with "keep".
+ *
+ * Kind: LSM. The program stands at one of the kernel's security hooks and
+ * decides: 0 lets things go on, a negative error number ends them with that
+ * error. Whoever calls unlink() sees EPERM, root included.
+ *
+ * Look at: ret is what the programs before this one decided; a program that
+ * ignores it would allow what another has denied.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define EPERM 1
+
+struct attempt {
+	int pid;
+	bool denied;
+	char comm[16];
+	char name[32];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16384);
+} attempts SEC(".maps");
+
+SEC("lsm/path_unlink")
+int BPF_PROG(on_unlink, const struct path *dir, struct dentry *dentry, int ret)
+{
+	struct attempt attempt = {};
+	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+
+	if (ret)
+		return ret;
+	attempt.pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(attempt.comm, sizeof(attempt.comm));
+	bpf_probe_read_kernel_str(attempt.name, sizeof(attempt.name), name);
+	attempt.denied = attempt.name[0] == 'k' && attempt.name[1] == 'e' && attempt.name[2] == 'e' && attempt.name[3] == 'p';
+	bpf_ringbuf_output(&attempts, &attempt, sizeof(attempt), 0);
+	return attempt.denied ? -EPERM : 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,46 @@
+/* hello-hell: a socket that hears only the first four letters.
+ *
+ * Kind: socket filter. It is attached to a socket and called for every packet
+ * that arrives there; what it returns is how many bytes of the packet the
+ * socket keeps. The packet begins with the UDP header here, because that is
+ * where the socket takes over. So a datagram "Hello" becomes "Hell".
+ *
+ * Look at: __sk_buff is not the kernel's struct sk_buff. It is a view that the
+ * verifier translates field by field.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define UDP_HEADER 8
+#define KEPT       4
+
+struct cut {
+	__u16 port;
+	__u32 had;
+	__u32 left;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} cuts SEC(".maps");
+
+SEC("socket")
+int keep_four(struct __sk_buff *skb)
+{
+	struct cut cut = {};
+	__u16 port;
+
+	if (skb->len <= UDP_HEADER + KEPT)
+		return skb->len;
+	if (bpf_skb_load_bytes(skb, 2, &port, sizeof(port)) < 0)
+		return skb->len;
+	cut.port = bpf_ntohs(port);
+	cut.had = skb->len - UDP_HEADER;
+	cut.left = KEPT;
+	bpf_ringbuf_output(&cuts, &cut, sizeof(cut), 0);
+	return UDP_HEADER + KEPT;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/skep-dev/skep/internal/kernel"
+	"github.com/skep-dev/skep/internal/run"
+)
+
+// comparison is what a program did on one of several kernels.
+type comparison struct {
+	kernel                            *kernel.Kernel
+	programs, loaded, attached, tried int
+	events, shows, traces, packets    int
+	sample                            string // the first event
+	end                               run.End
+}
+
+func (c *comparison) count(e run.Event) {
+	switch body := e.Body.(type) {
+	case run.Program:
+		c.programs++
+		if body.Loaded {
+			c.loaded++
+		}
+	case run.Attach:
+		c.tried++
+		if body.Error == "" {
+			c.attached++
+		}
+	case run.Record:
+		if c.events == 0 {
+			c.sample = strings.TrimSpace(body.TypeName + " " + body.Text)
+		}
+		c.events++
+	case run.Show:
+		c.shows++
+	case run.Trace:
+		c.traces++
+	case run.Packet:
+		c.packets++
+	}
+}
+
+// printComparison writes one table, and under it why a kernel said no.
+func printComparison(w io.Writer, rows []comparison) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "KERNEL\tLOADS\tATTACHES\tEVENTS\tPRINTK\tSHOWS\tEND\tTIME")
+	for _, r := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%.2f s\n", r.kernel.Series,
+			share(r.loaded, r.programs), share(r.attached, r.tried), r.events, r.traces, r.shows, r.end.State, r.end.Seconds)
+	}
+	_ = table.Flush() // as unwritable as the rest of the output
+	for _, r := range rows {
+		if r.sample != "" {
+			fmt.Fprintf(w, "\n%s, first event: %s\n", r.kernel.Series, r.sample)
+		}
+		if r.end.Message != "" {
+			fmt.Fprintf(w, "\n%s: %s: %s\n", r.kernel.Series, r.end.State, printable(r.end.Message))
+		}
+	}
+}
+
+// share says how many of how many.
+func share(some, all int) string {
+	switch {
+	case all == 0:
+		return "-"
+	case some == all && all == 1:
+		return "yes"
+	case some == 0 && all == 1:
+		return "no"
+	}
+	return fmt.Sprintf("%d of %d", some, all)
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/skep-dev/skep/internal/run"
+)
+
+// stage prints the stages that have ended, and the beginning of the scene,
+// after which rows follow.
+func (p *printer) stage(s run.Stage) {
+	if s.State != "end" {
+		return
+	}
+	note := ""
+	if s.Note != "" {
+		note = "  (" + s.Note + ")"
+	}
+	fmt.Fprintf(p.w, "%s %9s%s\n", p.paint(roleTitle, pad(s.Name, 8)), milliseconds(s.Seconds), note)
+}
+
+func (p *printer) program(b run.Program) {
+	if !b.Loaded {
+		fmt.Fprintf(p.w, "  %s %s  %s\n", p.paint(roleBad, "✗"), b.Name, p.paint(roleFaint, b.Section))
+		return
+	}
+	details := []string{fmt.Sprintf("%d instructions", b.Instructions)}
+	if b.Verified > 0 {
+		details = append(details, fmt.Sprintf("%d verified", b.Verified))
+	}
+	if b.JITedBytes > 0 {
+		details = append(details, fmt.Sprintf("%d bytes JITed", b.JITedBytes))
+	}
+	fmt.Fprintf(p.w, "  %s %s  %s, %s\n", p.paint(roleGood, "✓"), b.Name, b.ProgramType, strings.Join(details, ", "))
+}
+
+func (p *printer) attach(b run.Attach) {
+	if b.Error != "" {
+		fmt.Fprintf(p.w, "  %s %s → %s: %s\n", p.paint(roleBad, "✗"), b.Program, b.To, printable(b.Error))
+		return
+	}
+	how := ""
+	if b.How != "" {
+		how = p.paint(roleFaint, " ("+b.How+")")
+	}
+	fmt.Fprintf(p.w, "  %s → %s%s\n", b.Program, b.To, how)
+}
+
+// diagnostic prints what the compiler says with the line that it is about.
+func (p *printer) diagnostic(d run.Diagnostic, indent string) {
+	role := map[string]string{"error": roleBad, "warning": roleWarn}[d.Severity]
+	if role == "" {
+		role = roleFaint
+	}
+	place := d.File
+	if d.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
+	}
+	fmt.Fprintf(p.w, "%s%s: %s: %s\n", indent, place, p.paint(role, d.Severity), printable(d.Message))
+	if d.File == p.source && d.Line >= 1 && d.Line <= len(p.lines) {
+		p.excerpt(d, indent)
+	}
+	for _, note := range d.Notes {
+		p.diagnostic(note, indent+"  ")
+	}
+}
+
+// excerpt prints a source line and marks a range in it.
+func (p *printer) excerpt(d run.Diagnostic, indent string) {
+	const widest = 200
+	line := p.lines[d.Line-1]
+	if len(line) > widest {
+		return
+	}
+	start := min(max(d.Column-1, 0), len(line))
+	end := start + 1
+	if d.EndLine == d.Line && d.EndColumn-1 > start {
+		end = min(d.EndColumn-1, len(line))
+	}
+	margin := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return '\t'
+		}
+		return ' '
+	}, line[:start])
+	marks := strings.Repeat("^", max(end-start, 1))
+	fmt.Fprintf(p.w, "%s%5d | %s\n%s      | %s%s\n", indent, d.Line, printable(line), indent, margin, p.paint(roleBad, marks))
+	for _, fix := range d.Fixes {
+		fmt.Fprintf(p.w, "%s      | fix: replace columns %d to %d with %q\n", indent, fix.Column, fix.EndColumn, fix.Text)
+	}
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/skep-dev/skep/internal/run"
+	"golang.org/x/term"
+)
+
+// printer writes a run's stream for people, as it happens.
+type printer struct {
+	w      io.Writer
+	source string // its name, to tell its diagnostics
+	lines  []string
+	colour bool
+
+	record  string      // map and type of the event rows that stand last
+	columns []column    // of those rows
+	stages  []run.Stage // ended before the programs are known
+	maps    map[string]run.Map
+}
+
+func newPrinter(w io.Writer, name string, text []byte) *printer {
+	file, ok := w.(*os.File)
+	colour := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
+	return &printer{
+		w: w, source: name, lines: strings.Split(string(text), "\n"),
+		colour: colour, maps: make(map[string]run.Map),
+	}
+}
+
+// Colours by role, as SGR parameters.
+const (
+	roleTitle = "1"
+	roleFaint = "2"
+	roleBad   = "31;1"
+	roleGood  = "32;1"
+	roleWarn  = "33"
+	roleValue = "36"
+)
+
+func (p *printer) paint(role, text string) string {
+	if !p.colour {
+		return text
+	}
+	return "\x1b[" + role + "m" + text + "\x1b[0m"
+}
+
+// print writes one event.
+func (p *printer) print(e run.Event) {
+	if _, ok := e.Body.(run.Record); !ok {
+		p.record = ""
+	}
+	switch body := e.Body.(type) {
+	case run.Stage:
+		p.stage(body)
+	case run.Diagnostic:
+		p.diagnostic(body, "")
+	case run.Program:
+		p.program(body)
+	case run.Map:
+		p.maps[body.Name] = body
+	case run.Attach:
+		p.attach(body)
+	case run.Record:
+		p.event(e.At, body)
+	case run.Show:
+		p.show(e.At, body)
+	case run.Trace:
+		p.row(e.At, "printk", fmt.Sprintf("%s[%d] %s", printable(body.Process), body.PID, printable(body.Text)))
+	case run.Packet:
+		p.row(e.At, "packet", fmt.Sprintf("%s %s: %s", body.Where, body.Direction, printable(body.Summary)))
+	case run.Step:
+		p.step(e.At, body)
+	case run.Global:
+		p.row(e.At, "global", fmt.Sprintf("%s (%s, %s): %s", body.Name, body.TypeName, body.Section, body.Text))
+	case run.Entries:
+		p.entries(body)
+	case run.Log:
+		p.log(body)
+	case run.Lost:
+		p.row(e.At, p.paint(roleWarn, "lost"), fmt.Sprintf("%d records had no room in %s", body.Count, body.Map))
+	case run.Stats:
+		p.stats(body)
+	case run.End:
+		p.end(body)
+	}
+}
+
+// row is one line of something that happened at a time.
+func (p *printer) row(at float64, what, text string) {
+	fmt.Fprintf(p.w, "%s  %s  %s\n", p.paint(roleFaint, fmt.Sprintf("%8.3f", at)), pad(what, 6), text)
+}
+
+func pad(text string, width int) string {
+	if n := utf8.RuneCountInString(text); n < width {
+		return text + strings.Repeat(" ", width-n)
+	}
+	return text
+}
+
+// printable makes foreign text safe for a terminal.
+func printable(text string) string {
+	safe := func(r rune) bool { return r != utf8.RuneError && (unicode.IsPrint(r) || r == '\t') }
+	if strings.IndexFunc(text, func(r rune) bool { return !safe(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if safe(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.Quote(text[i : i+size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// printableLines is printable for text with line breaks.
+func printableLines(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// milliseconds with as many digits as matter.
+func milliseconds(seconds float64) string {
+	ms := seconds * 1000
+	if ms < 10 {
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+// microseconds per run, or nanoseconds for short ones.
+func perRun(nanoseconds, runs uint64) string {
+	each := float64(nanoseconds) / float64(runs)
+	if each < 1000 {
+		return fmt.Sprintf("%.0f ns", each)
+	}
+	return fmt.Sprintf("%.1f µs", each/1000)
+}
