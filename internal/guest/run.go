@@ -109,11 +109,13 @@ type runner struct {
 	attached []attach.Attached
 	// attachedPrograms names the program of each element of attached.
 	attachedPrograms []string
-	buffers          *collect.Buffers
-	tracer           *collect.Tracer
-	packets          *collect.Packets
-	before           map[string][]byte
-	stats            interface{ Close() error }
+	// probes counts USDT probes.
+	probes  int
+	buffers *collect.Buffers
+	tracer  *collect.Tracer
+	packets *collect.Packets
+	before  map[string][]byte
+	stats   interface{ Close() error }
 }
 
 // everything goes through the stages. An error ends the run; what follows the

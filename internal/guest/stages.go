@@ -127,8 +127,8 @@ func (r *runner) attachedTo(program string, a attach.Attached) {
 
 func (r *runner) surroundings() attach.Surroundings {
 	s := attach.Surroundings{
-		Types: r.env.Types, Cgroup: r.env.Cgroup, Interface: r.env.Interface,
-		Map: r.loader.Map, Maps: r.object.Maps,
+		Cgroup: r.env.Cgroup, Interface: r.env.Interface,
+		Map: r.loader.Map, Maps: r.object.Maps, Probes: &r.probes,
 	}
 	for _, spec := range r.object.Programs {
 		s.FillsSockets = s.FillsSockets || spec.Type == ebpf.SockOps

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/skep-dev/skep/internal/guest/end"
@@ -22,8 +21,6 @@ import (
 
 // Surroundings are what programs attach to.
 type Surroundings struct {
-	// Types is the process's one cache of the kernel's BTF.
-	Types *btf.Cache
 	// Cgroup is the path of the cgroup of the scene.
 	Cgroup string
 	// Interface is the machine's end of the veth pair.
@@ -37,6 +34,8 @@ type Surroundings struct {
 	// FillsSockets says that a program of the object puts sockets into maps
 	// itself.
 	FillsSockets bool
+	// Probes counts the USDT probes of the run, whose numbers are cookies.
+	Probes *int
 }
 
 // A Request asks to attach one program.

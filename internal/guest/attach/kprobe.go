@@ -20,7 +20,7 @@ import (
 // kprobe attaches SEC("kprobe/FUNCTION[+OFFSET]") and SEC("kretprobe/FUNCTION").
 func kprobe(r Request) ([]Attached, error) {
 	if r.Target == "" {
-		return nil, noTarget(r, "kprobe/do_unlinkat")
+		return nil, noTarget(r, "kprobe/vfs_open")
 	}
 	return kprobeOn(r, r.Target, strings.HasPrefix(r.Spec.SectionName, "kret"))
 }
@@ -40,7 +40,7 @@ func ksyscall(r Request) ([]Attached, error) {
 func kprobeOn(r Request, function string, onReturn bool) ([]Attached, error) {
 	symbol, offset, err := splitOffset(function)
 	if err != nil {
-		return nil, noTarget(r, "kprobe/do_unlinkat+0x10")
+		return nil, noTarget(r, "kprobe/vfs_open+0x10")
 	}
 	attach, place := link.Kprobe, "entry of function "
 	if onReturn {
@@ -54,7 +54,7 @@ func kprobeOn(r Request, function string, onReturn bool) ([]Attached, error) {
 		return nil, end.New(wire.StateCannotAttach, err, "program %s: the kernel denies kprobes on function %q, which is on its list of those that cannot be probed", r.Spec.Name, symbol)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noHook(r, "function", symbol, hook.Suggest(symbol, hook.Functions.Names(r.Types)), err)
+		return nil, noHook(r, "function", symbol, hook.Suggest(symbol, hook.Functions.Names()), err)
 	}
 	return nil, err
 }
@@ -106,7 +106,7 @@ func kprobeMulti(r Request) ([]Attached, error) {
 	}
 	l, err := attach(r.Program, options)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrNotExist) {
-		return nil, noHook(r, "function", r.Target, hook.Suggest(r.Target, hook.Functions.Names(r.Types)), err)
+		return nil, noHook(r, "function", r.Target, hook.Suggest(r.Target, hook.Functions.Names()), err)
 	}
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func tracepoint(r Request) ([]Attached, error) {
 	}
 	l, err := link.Tracepoint(group, name, r.Program, nil)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noHook(r, "tracepoint", r.Target, hook.Suggest(r.Target, hook.Tracepoints.Names(r.Types)), err)
+		return nil, noHook(r, "tracepoint", r.Target, hook.Suggest(r.Target, hook.Tracepoints.Names()), err)
 	}
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func rawTracepoint(r Request) ([]Attached, error) {
 	}
 	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: r.Target, Program: r.Program})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noHook(r, "raw tracepoint", r.Target, hook.Suggest(r.Target, hook.Raw.Names(r.Types)), err)
+		return nil, noHook(r, "raw tracepoint", r.Target, hook.Suggest(r.Target, hook.Raw.Names()), err)
 	}
 	if err != nil {
 		return nil, err

@@ -82,15 +82,15 @@ func uprobeMulti(r Request) ([]Attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(r.Spec.SectionName, "uprobe.session") {
-		return uprobeSession(r, path, pattern)
-	}
 	names := []string{pattern}
 	if strings.ContainsAny(pattern, "*?") {
 		names = matching(path, pattern)
 		if len(names) == 0 {
 			return nil, noHook(r, "function of "+path+" that matches", pattern, "", nil)
 		}
+	}
+	if strings.Contains(r.Spec.SectionName, "uprobe.session") {
+		return uprobeSession(r, path, names)
 	}
 	attach, place := ex.UprobeMulti, "entry of "
 	if strings.HasPrefix(r.Spec.SectionName, "uret") {
@@ -104,10 +104,6 @@ func uprobeMulti(r Request) ([]Attached, error) {
 		return nil, err
 	}
 	return one(place+functionCount(names)+" of "+path, "uprobe multi link", l), nil
-}
-
-func uprobeSession(r Request, _, _ string) ([]Attached, error) {
-	return nil, cannot(r, "uprobe.session is not supported by the loader; SEC(\"uprobe.multi\") and SEC(\"uretprobe.multi\") are")
 }
 
 // symbols lists the functions of an executable.

@@ -121,7 +121,7 @@ func (v Version) Before(since string) bool {
 func (v Version) Lacks(f Feature) string {
 	switch {
 	case v.Before(f.Since):
-		return fmt.Sprintf("this kernel (%s) has no %s; Linux has since %s", v.Release, f.Name, f.Since)
+		return fmt.Sprintf("%s: in Linux since %s, and this kernel is %s", f.Name, f.Since, v.Release)
 	case f.Option != "":
 		return fmt.Sprintf("%s: not built into this kernel (%s), which lacks %s", f.Name, v.Release, f.Option)
 	case f.Since != "":

@@ -7,13 +7,15 @@ package hook
 import (
 	"bufio"
 	"cmp"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
+
+	"github.com/skep-dev/skep/internal/guest/rawbtf"
 )
 
 const tracefs = "/sys/kernel/tracing"
@@ -22,17 +24,17 @@ const tracefs = "/sys/kernel/tracing"
 type Family struct {
 	// Noun says what one is: "tracepoint".
 	Noun string
-	// Names lists them. The cache is the process's one.
-	Names func(*btf.Cache) []string
+	// Names lists them.
+	Names func() []string
 }
 
 // The families, by what they are attached to.
 var (
-	Functions   = Family{"function", func(*btf.Cache) []string { return functions() }}
-	Tracepoints = Family{"tracepoint", func(*btf.Cache) []string { return tracepoints() }}
-	Raw         = Family{"raw tracepoint", prefixed("btf_trace_")}
-	LSM         = Family{"LSM hook", prefixed("bpf_lsm_")}
-	Iterators   = Family{"iterator", prefixed("bpf_iter_")}
+	Functions   = Family{"function", functions}
+	Tracepoints = Family{"tracepoint", tracepoints}
+	Raw         = Family{"raw tracepoint", prefixed(rawbtf.KindTypedef, "btf_trace_")}
+	LSM         = Family{"LSM hook", prefixed(rawbtf.KindFunc, "bpf_lsm_")}
+	Iterators   = Family{"iterator", prefixed(rawbtf.KindFunc, "bpf_iter_")}
 )
 
 // Of gives the family that a program with a target in BTF attaches to.
@@ -88,22 +90,24 @@ func tracepoints() []string {
 	return names
 }
 
-// prefixed lists the types of the kernel whose names begin so, without it.
-func prefixed(prefix string) func(*btf.Cache) []string {
-	return func(cache *btf.Cache) []string {
-		spec, err := cache.Kernel()
+// prefixed lists the kernel's types of a kind whose names begin so, without
+// that beginning.
+func prefixed(kind int, prefix string) func() []string {
+	return func() []string {
+		types, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+		if err != nil {
+			return nil
+		}
+		blob, err := rawbtf.Parse(types, binary.NativeEndian)
 		if err != nil {
 			return nil
 		}
 		var names []string
-		for t, err := range spec.All() {
-			if err != nil {
-				break
+		_ = blob.Walk(func(k int, name []byte, _ uint64) {
+			if k == kind && len(name) > len(prefix) && string(name[:len(prefix)]) == prefix {
+				names = append(names, string(name[len(prefix):]))
 			}
-			if name, ok := strings.CutPrefix(t.TypeName(), prefix); ok && name != "" {
-				names = append(names, name)
-			}
-		}
+		})
 		return names
 	}
 }

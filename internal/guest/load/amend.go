@@ -8,7 +8,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
-	"golang.org/x/sys/unix"
 )
 
 // An amendment changes a program load on its way from the library into the
@@ -24,12 +23,6 @@ type amendment struct {
 	logLevel uint32
 	logBytes int
 }
-
-// Attach types without a name in the library: enum bpf_attach_type.
-const (
-	attachUprobeSession = 56
-	attachFSession      = 57
-)
 
 // amendmentOf says what a program needs that the library cannot do: for
 // lsm_cgroup and fsession it does not look up the BTF id of the target, but it
@@ -117,5 +110,3 @@ func (l *Loader) amended(spec *ebpf.ProgramSpec, a amendment) (*ebpf.Program, ve
 }
 
 const statsLogBytes = 64 << 10
-
-var _ error = unix.Errno(0)

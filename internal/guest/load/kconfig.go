@@ -3,7 +3,6 @@
 package load
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 
@@ -13,10 +12,7 @@ import (
 // ensureConfig makes sure that there is a kernel configuration to look the
 // stand-in for LINUX_HAS_BPF_COOKIE up in. A machine whose initramfs brings
 // /boot/config-RELEASE keeps it.
-func ensureConfig(object []byte) error {
-	if !bytes.Contains(object, []byte(cookieSwitch)) {
-		return nil
-	}
+func ensureConfig() error {
 	path := "/boot/config-" + feature.Running().Release
 	for _, candidate := range []string{path, "/proc/config.gz"} {
 		if _, err := os.Stat(candidate); err == nil {

@@ -29,6 +29,11 @@ const (
 // Maps creates the maps of the object in its order. struct_ops maps have to
 // wait for their programs; see StructOps.
 func (l *Loader) Maps() error {
+	if l.object.readsConfig {
+		if err := ensureConfig(); err != nil {
+			return err
+		}
+	}
 	for _, spec := range l.object.Maps {
 		if spec.Type == ebpf.StructOpsMap {
 			continue

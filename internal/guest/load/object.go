@@ -27,6 +27,9 @@ type Object struct {
 	// legacy names the struct_ops maps of .struct_ops sections, which
 	// register when they are updated and need no link.
 	legacy map[string]bool
+	// readsConfig says that the object asks whether attach cookies exist,
+	// and so needs a kernel configuration: see ensureConfig.
+	readsConfig bool
 }
 
 // Parse reads an object. Whatever is wrong with it ends in a *end.Error of
@@ -53,11 +56,13 @@ func Parse(object []byte) (parsed *Object, err error) {
 	if err != nil {
 		return nil, end.New(wire.StateBadObject, err, "the struct_ops section cannot be read: %v", err)
 	}
-	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(renameCookieSwitch(object)))
+	object = strengthenMaps(file, object)
+	object, readsConfig := renameCookieSwitch(object)
+	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 	if err != nil {
 		return nil, end.New(wire.StateBadObject, err, "the object cannot be read: %v", err)
 	}
-	o := &Object{Spec: spec, legacy: legacy}
+	o := &Object{Spec: spec, legacy: legacy, readsConfig: readsConfig}
 	o.order(file)
 	if len(o.Programs) == 0 {
 		return nil, end.New(wire.StateBadObject, nil,

@@ -5,8 +5,9 @@ package load
 import (
 	"bytes"
 	"debug/elf"
-	"encoding/binary"
 	"errors"
+
+	"github.com/skep-dev/skep/internal/guest/rawbtf"
 )
 
 const (
@@ -48,10 +49,9 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 		}
 	}
 
-	// The library looks the section up in BTF by name as well; BTF's strings
-	// cannot grow in place, but a second copy of the names after the end of
-	// its own table can be reached only by rewriting it. It is the last
-	// section of .BTF, so growing means rewriting header and section size.
+	// Section names stand in two places: in the table of section names, and in
+	// BTF, where the library looks the section up. Both tables grow by the
+	// new name, so both move to the end of the file.
 	out := bytes.Clone(object)
 	order := file.ByteOrder
 	shoff := order.Uint64(out[ehdrShoff:])
@@ -100,7 +100,11 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 		if err != nil {
 			return nil, nil, err
 		}
-		types, err = renameDatasec(types, order)
+		blob, err := rawbtf.Parse(types, order)
+		if err != nil {
+			return nil, nil, err
+		}
+		types, err = blob.Rename(rawbtf.KindDatasec, structOpsSection, structOpsLinkSection)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -109,68 +113,6 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 		}
 	}
 	return out, legacy, nil
-}
-
-// BTF's header and type record, from Documentation/bpf/btf.rst.
-const (
-	btfHeaderLen  = 4
-	btfTypeOffset = 8
-	btfTypeLen    = 12
-	btfStrOffset  = 16
-	btfStrLen     = 20
-	btfMinHeader  = 24
-	btfTypeSize   = 12
-)
-
-// btfTrailer is how many bytes follow a type record: a fixed number and one
-// for each of its vlen members.
-var btfTrailer = [20]struct{ fixed, each int }{
-	1: {4, 0}, 3: {12, 0}, 4: {0, 12}, 5: {0, 12}, 6: {0, 8}, 13: {0, 8},
-	14: {4, 0}, 15: {0, 12}, 17: {4, 0}, 19: {0, 12},
-}
-
-const btfKindDatasec = 15
-
-// renameDatasec appends the new section name to BTF's strings and points the
-// data section's type at it.
-func renameDatasec(types []byte, order binary.ByteOrder) ([]byte, error) {
-	bad := errors.New("BTF is cut off")
-	if len(types) < btfMinHeader {
-		return nil, bad
-	}
-	base := uint64(order.Uint32(types[btfHeaderLen:]))
-	typeStart := base + uint64(order.Uint32(types[btfTypeOffset:]))
-	typeEnd := typeStart + uint64(order.Uint32(types[btfTypeLen:]))
-	stringStart := base + uint64(order.Uint32(types[btfStrOffset:]))
-	stringLen := uint64(order.Uint32(types[btfStrLen:]))
-	if typeEnd > uint64(len(types)) || stringStart+stringLen != uint64(len(types)) {
-		return nil, bad
-	}
-	name := func(offset uint32) string {
-		if uint64(offset) >= stringLen {
-			return ""
-		}
-		text := types[stringStart+uint64(offset):]
-		if i := bytes.IndexByte(text, 0); i >= 0 {
-			return string(text[:i])
-		}
-		return ""
-	}
-	for at := typeStart; at+btfTypeSize <= typeEnd; {
-		info := order.Uint32(types[at+4:])
-		kind, members := info>>24&0x1f, int(info&0xffff)
-		if int(kind) >= len(btfTrailer) {
-			return nil, errors.New("unknown BTF kind")
-		}
-		if kind == btfKindDatasec && name(order.Uint32(types[at:])) == structOpsSection {
-			order.PutUint32(types[at:], uint32(stringLen))
-		}
-		trailer := btfTrailer[kind]
-		at += uint64(btfTypeSize + trailer.fixed + members*trailer.each)
-	}
-	types = append(types, structOpsLinkSection+"\x00"...)
-	order.PutUint32(types[btfStrLen:], uint32(stringLen)+uint32(len(structOpsLinkSection))+1)
-	return types, nil
 }
 
 // cookieSwitch is a variable that libbpf's usdt.bpf.h reads to know whether
@@ -182,9 +124,48 @@ const (
 	cookieStandIn = "CONFIG_BPF_EVENTS\x00\x00\x00\x00"
 )
 
-func renameCookieSwitch(object []byte) []byte {
+// renameCookieSwitch says also whether it found the variable.
+func renameCookieSwitch(object []byte) (renamed []byte, found bool) {
 	if !bytes.Contains(object, []byte(cookieSwitch)) {
+		return object, false
+	}
+	return bytes.ReplaceAll(object, []byte(cookieSwitch), []byte(cookieStandIn)), true
+}
+
+// Offsets in Elf64_Sym.
+const (
+	symSize  = 24
+	symInfo  = 4
+	symShndx = 6
+)
+
+// strengthenMaps makes weak symbols of maps global ones: the library refuses
+// them, and with one object there is nothing that could override them.
+// usdt.bpf.h defines its maps so.
+func strengthenMaps(file *elf.File, object []byte) []byte {
+	table := file.SectionByType(elf.SHT_SYMTAB)
+	maps := -1
+	for i, section := range file.Sections {
+		if section.Name == ".maps" {
+			maps = i
+		}
+	}
+	if table == nil || maps < 0 || file.Class != elf.ELFCLASS64 || table.Offset+table.Size > uint64(len(object)) {
 		return object
 	}
-	return bytes.ReplaceAll(object, []byte(cookieSwitch), []byte(cookieStandIn))
+	var out []byte
+	for at := table.Offset; at+symSize <= table.Offset+table.Size; at += symSize {
+		info := object[at+symInfo]
+		if elf.ST_BIND(info) != elf.STB_WEAK || int(file.ByteOrder.Uint16(object[at+symShndx:])) != maps {
+			continue
+		}
+		if out == nil {
+			out = bytes.Clone(object)
+		}
+		out[at+symInfo] = elf.ST_INFO(elf.STB_GLOBAL, elf.ST_TYPE(info))
+	}
+	if out == nil {
+		return object
+	}
+	return out
 }

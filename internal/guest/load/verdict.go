@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/skep-dev/skep/internal/guest/end"
@@ -127,8 +128,8 @@ func (l *Loader) missing(spec *ebpf.ProgramSpec, log, words string, err error) e
 			return l.lacks(spec, feature.Helper(number), err)
 		}
 	}
-	if hook := noFentry(words); hook != "" {
-		return end.New(wire.StateCannotAttach, err, "program %s cannot attach: %s", spec.Name, hook).Of(spec.Name)
+	if isRefusedTarget(words) {
+		return end.New(wire.StateCannotAttach, err, "program %s cannot attach: %s", spec.Name, words).Of(spec.Name)
 	}
 	if words != "" {
 		return nil
@@ -157,19 +158,22 @@ func (l *Loader) lacks(spec *ebpf.ProgramSpec, f feature.Feature, err error) err
 		Of(spec.Name).Lacking(f.Name, f.Since)
 }
 
-// noFentry knows the words with which check_attach_btf_id refuses a function
-// that exists.
-func noFentry(words string) string {
-	for _, refusal := range []string{
-		"attach is not supported", "is not modifiable", "is not sleepable",
-		"The address of function", "Tracing programs must provide btf_id",
-		"Cannot replace kernel functions", "is not a function", "points to disabled hook", "points to wrong type name",
-	} {
+// refusals are the words with which check_attach_btf_id (kernel/bpf/verifier.c)
+// turns down a target that exists.
+var refusals = []string{
+	"attach is not supported", "is not modifiable", "is not sleepable",
+	"The address of function", "Tracing programs must provide btf_id",
+	"Cannot replace kernel functions", "is not a function",
+	"points to disabled hook", "points to wrong type name",
+}
+
+func isRefusedTarget(words string) bool {
+	for _, refusal := range refusals {
 		if strings.Contains(words, refusal) {
-			return words
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 var missingKfunc = regexp.MustCompile(`kfunc "([^"]+)": not supported`)
@@ -180,7 +184,7 @@ func (l *Loader) beforeKernel(spec *ebpf.ProgramSpec, err error) error {
 		return l.lacks(spec, feature.Kfunc(match[1]), err)
 	}
 	unsupported := errors.Is(err, ebpf.ErrNotSupported)
-	if unsupported && spec.Type == ebpf.StructOps {
+	if spec.Type == ebpf.StructOps && (unsupported || errors.Is(err, btf.ErrNotFound)) {
 		name, _, _ := strings.Cut(spec.AttachTo, ":")
 		return l.lacks(spec, feature.StructOps(name), err)
 	}
@@ -190,7 +194,7 @@ func (l *Loader) beforeKernel(spec *ebpf.ProgramSpec, err error) error {
 		}
 		family := hook.Of(spec)
 		return end.New(wire.StateCannotAttach, err, "program %s: this kernel (%s) has no %s %q%s",
-			spec.Name, l.kernel.Release, family.Noun, spec.AttachTo, hook.Suggest(spec.AttachTo, family.Names(l.opts.Types))).Of(spec.Name)
+			spec.Name, l.kernel.Release, family.Noun, spec.AttachTo, hook.Suggest(spec.AttachTo, family.Names())).Of(spec.Name)
 	}
 	if strings.Contains(err.Error(), "kernel is missing symbol") {
 		return end.New(wire.StateUnsupported, err, "program %s: this kernel (%s) lacks a symbol that it needs: %v", spec.Name, l.kernel.Release, err).Of(spec.Name)

@@ -1,3 +1,3 @@
 #include "probe.h"
 
-TELLS("kprobe/native_write_cr2", 0)
+TELLS("kprobe/notify_die", 0)

@@ -1,3 +1,3 @@
 #include "probe.h"
 
-TELLS("kprobe/do_unlinkat+0x0", 0)
+TELLS("kprobe/wake_up_new_task+0x0", 0)
