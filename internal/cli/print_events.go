@@ -145,6 +145,7 @@ func (p *printer) stats(s run.Stats) {
 }
 
 func (p *printer) end(e run.End) {
+	p.flush()
 	role := roleBad
 	if e.State == run.Done {
 		role = roleGood

@@ -7,8 +7,7 @@ import (
 	"github.com/skep-dev/skep/internal/run"
 )
 
-// stage prints the stages that have ended, and the beginning of the scene,
-// after which rows follow.
+// stage prints a stage when it has ended, and then what belongs to it.
 func (p *printer) stage(s run.Stage) {
 	if s.State != "end" {
 		return
@@ -18,11 +17,18 @@ func (p *printer) stage(s run.Stage) {
 		note = "  (" + s.Note + ")"
 	}
 	fmt.Fprintf(p.w, "%s %9s%s\n", p.paint(roleTitle, pad(s.Name, 8)), milliseconds(s.Seconds), note)
+	p.flush()
+}
+
+// flush writes the rows that waited for their stage's line.
+func (p *printer) flush() {
+	fmt.Fprint(p.w, p.pending.String())
+	p.pending.Reset()
 }
 
 func (p *printer) program(b run.Program) {
 	if !b.Loaded {
-		fmt.Fprintf(p.w, "  %s %s  %s\n", p.paint(roleBad, "✗"), b.Name, p.paint(roleFaint, b.Section))
+		fmt.Fprintf(&p.pending, "  %s %s  %s\n", p.paint(roleBad, "✗"), b.Name, p.paint(roleFaint, b.Section))
 		return
 	}
 	details := []string{fmt.Sprintf("%d instructions", b.Instructions)}
@@ -32,19 +38,19 @@ func (p *printer) program(b run.Program) {
 	if b.JITedBytes > 0 {
 		details = append(details, fmt.Sprintf("%d bytes JITed", b.JITedBytes))
 	}
-	fmt.Fprintf(p.w, "  %s %s  %s, %s\n", p.paint(roleGood, "✓"), b.Name, b.ProgramType, strings.Join(details, ", "))
+	fmt.Fprintf(&p.pending, "  %s %s  %s, %s\n", p.paint(roleGood, "✓"), b.Name, b.ProgramType, strings.Join(details, ", "))
 }
 
 func (p *printer) attach(b run.Attach) {
 	if b.Error != "" {
-		fmt.Fprintf(p.w, "  %s %s → %s: %s\n", p.paint(roleBad, "✗"), b.Program, b.To, printable(b.Error))
+		fmt.Fprintf(&p.pending, "  %s %s → %s: %s\n", p.paint(roleBad, "✗"), b.Program, b.To, printable(b.Error))
 		return
 	}
 	how := ""
 	if b.How != "" {
 		how = p.paint(roleFaint, " ("+b.How+")")
 	}
-	fmt.Fprintf(p.w, "  %s → %s%s\n", b.Program, b.To, how)
+	fmt.Fprintf(&p.pending, "  %s → %s%s\n", b.Program, b.To, how)
 }
 
 // diagnostic prints what the compiler says with the line that it is about.

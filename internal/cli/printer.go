@@ -22,7 +22,7 @@ type printer struct {
 
 	record  string      // map and type of the event rows that stand last
 	columns []column    // of those rows
-	stages  []run.Stage // ended before the programs are known
+	pending strings.Builder // rows of a stage that has not ended
 	maps    map[string]run.Map
 }
 
