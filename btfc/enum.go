@@ -77,10 +77,32 @@ func (p *printer) constants(b *bytes.Buffer, e *btf.Enum, at place) error {
 		fmt.Fprintf(b, "%s\t%s = 0,\n", at.indent, p.names.idents.claim("__empty_enum"))
 	}
 	b.WriteString(at.indent + "}")
-	if enumSize(low, high) != e.Size {
-		fmt.Fprintf(b, " __attribute__((mode(%s)))", modes[e.Size])
-	}
+	b.WriteString(enumAttribute(e, low, high))
 	return p.spend(0)
+}
+
+// enumAttribute returns what gives the enum its size, with a space before it, if its
+// constants do not. Packed comes first because clang makes every enum with a mode
+// signed, so that 200 in a byte would not equal its own constant.
+func enumAttribute(e *btf.Enum, low int64, high uint64) string {
+	switch {
+	case enumSize(low, high) == e.Size:
+		return ""
+	case packedEnumSize(low, high) == e.Size:
+		return " __attribute__((packed))"
+	}
+	return " __attribute__((mode(" + modes[e.Size] + ")))"
+}
+
+// packedEnumSize is the size in bytes of a packed enum: the smallest that fits.
+func packedEnumSize(low int64, high uint64) uint32 {
+	for size := uint32(1); size < 8; size *= 2 {
+		bits := 8 * size
+		if low >= 0 && high>>bits == 0 || low >= -1<<(bits-1) && high>>(bits-1) == 0 {
+			return size
+		}
+	}
+	return 8
 }
 
 // enumSize is the size in bytes that compilers choose for an enum with these
