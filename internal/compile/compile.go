@@ -221,6 +221,9 @@ func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*
 	if h != nil && !s.textual {
 		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName)
 	}
+	if !s.shows {
+		run.args = append(run.args, "-D", "SKEP_UNUSED") // skep.h then defines no map
+	}
 	for _, d := range r.Defines {
 		run.args = append(run.args, "-D", d)
 	}

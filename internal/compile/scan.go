@@ -13,6 +13,8 @@ type scan struct {
 	// textual: the header has to be read in its place and cannot come precompiled: it is included
 	// under a condition or its macros are set.
 	textual bool
+	// shows: a macro of skep.h is used.
+	shows bool
 	// names are the identifiers of the source in order of appearance, each once; those after struct,
 	// union and enum as "struct name". Types that the source defines itself are not in it.
 	names []string
@@ -20,6 +22,9 @@ type scan struct {
 
 // headerMacros change what vmlinux.h declares.
 var headerMacros = map[string]bool{"BPF_NO_PRESERVE_ACCESS_INDEX": true, "BPF_NO_KFUNC_PROTOTYPES": true}
+
+// showMacros are those of skep.h.
+var showMacros = map[string]bool{"SHOW": true, "SHOW_STR": true, "SUBMIT": true, "SUBMIT_STR": true}
 
 var tagKeywords = map[string]bool{"struct": true, "union": true, "enum": true}
 
@@ -43,10 +48,11 @@ func scanSource(source []byte) scan {
 	}
 	used, defined := words(source)
 	for _, name := range used {
-		if headerMacros[name] {
-			s.textual = true
-		}
-		if !defined[name] {
+		s.textual = s.textual || headerMacros[name]
+		s.shows = s.shows || showMacros[name]
+		// A name without an underscore (MAX, day) is the program's own far more often than the
+		// kernel's; if it is not, the compile is repeated.
+		if !defined[name] && strings.ContainsAny(name, " _") {
 			s.names = append(s.names, name)
 		}
 	}
@@ -60,11 +66,17 @@ func directiveOf(line []byte) (string, []byte) {
 		return "", nil
 	}
 	line = bytes.TrimLeft(line[1:], " \t")
+	word := firstWord(line)
+	return word, line[len(word):]
+}
+
+func firstWord(text []byte) string {
+	text = bytes.TrimLeft(text, " \t")
 	n := 0
-	for n < len(line) && isWord(line[n]) {
+	for n < len(text) && isWord(text[n]) {
 		n++
 	}
-	return string(line[:n]), line[n:]
+	return string(text[:n])
 }
 
 func includedName(rest []byte) string {
@@ -79,11 +91,16 @@ func includedName(rest []byte) string {
 	return string(rest[1 : 1+end])
 }
 
-// words gives the identifiers of C text, each once, and which struct, union and enum tags are
-// defined in it.
+// words gives the identifiers of C text, each once, and which struct, union and enum tags and
+// macros are defined in it.
 func words(text []byte) (used []string, defined map[string]bool) {
 	seen := map[string]bool{}
 	defined = map[string]bool{}
+	for line := range bytes.Lines(text) {
+		if directive, rest := directiveOf(line); directive == "define" {
+			defined[firstWord(rest)] = true
+		}
+	}
 	keyword := "" // struct, union or enum if it was the word before
 	for i := 0; i < len(text); {
 		if n := skip(text[i:]); n > 0 {

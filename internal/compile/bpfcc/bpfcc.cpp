@@ -17,7 +17,6 @@
 #include "clang/Frontend/TextDiagnosticBuffer.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/PrettyStackTrace.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
@@ -124,7 +123,8 @@ int compile(llvm::ArrayRef<const char *> arguments, const char *self, bool lean)
 
 int main(int argc, char **argv) {
   noteBottomOfStack();
-  llvm::sys::PrintStackTraceOnErrorSignal(argv[0]);
+  // On a signal, print what was being compiled. Not the stack as well (PrintStackTraceOnErrorSignal):
+  // its handler crashes in a static program without /proc.
   llvm::EnablePrettyStackTrace();
   llvm::install_bad_alloc_error_handler(onOutOfMemory, nullptr);
 

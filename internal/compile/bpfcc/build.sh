@@ -21,10 +21,11 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 
-# Debian's LLVM is built without RTTI, so classes derived from its own need the same.
+# Debian's LLVM is built without RTTI and without assertions; what derives from its classes needs
+# the same.
 for source in bpfcc lean; do
 	# shellcheck disable=SC2046 # llvm-config's words are meant to be split
-	"$bin/clang++" -O1 -std=c++17 -fno-rtti -fno-exceptions -Wall \
+	"$bin/clang++" -O1 -std=c++17 -fno-rtti -fno-exceptions -DNDEBUG -Wall \
 		$("$config" --cppflags) -c "$here/$source.cpp" -o "$work/$source.o"
 done
 

@@ -77,8 +77,9 @@ public:
   bool VisitExpr(Expr *expression) {
     // Calls of helpers have the whole prototype as the type of their callee; their arguments and
     // results are visited by themselves.
-    if (!expression->getType()->isFunctionPointerType() && !expression->getType()->isFunctionType())
-      needed.addType(expression->getType());
+    QualType type = expression->getType(); // null in the syntactic form of initializers
+    if (!type.isNull() && !type->isFunctionPointerType() && !type->isFunctionType())
+      needed.addType(type);
     return true;
   }
   bool VisitValueDecl(ValueDecl *declaration) {
