@@ -137,7 +137,7 @@ func findKeyring() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("Debian's archive keys are not on this machine, so nothing can be checked; " +
+	return "", errors.New("the keys of Debian's archive are not on this machine, so nothing can be checked; " +
 		"install them with: apt-get install debian-archive-keyring")
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxModule bounds one decompressed module. The largest of Debian's cloud
-	// kernels (xfs, amdgpu is not built) are below 4 MiB.
+	// maxModule bounds one decompressed module. Debian's largest that matters
+	// here, 7.2's xfs, has 10 MB.
 	maxModule = 64 << 20
 	// maxModinfo bounds the .modinfo section: a few KiB in practice.
 	maxModinfo = 1 << 20
@@ -27,11 +27,11 @@ const (
 type ModuleState int
 
 const (
-	// ModuleAbsent: the kernel was built without it.
+	// ModuleAbsent means that the kernel was built without it.
 	ModuleAbsent ModuleState = iota
-	// ModuleBuiltIn: it is part of vmlinux.
+	// ModuleBuiltIn means that it is part of vmlinux.
 	ModuleBuiltIn
-	// ModuleLoadable: it is a file that Modules returns.
+	// ModuleLoadable means that it is a file, which Modules returns.
 	ModuleLoadable
 )
 

@@ -16,17 +16,17 @@ import (
 type Phase string
 
 const (
-	// PhaseWait: another process changes the store.
+	// PhaseWait is while another process changes the store.
 	PhaseWait Phase = "wait"
-	// PhaseIndex: the lists of packages are fetched. Done and Total are per
-	// cent.
+	// PhaseIndex is while the lists of packages are fetched. Done and Total are
+	// per cent.
 	PhaseIndex Phase = "index"
-	// PhaseDownload: the packages are fetched. Done and Total are bytes.
+	// PhaseDownload is while the packages are fetched. Done and Total are bytes.
 	PhaseDownload Phase = "download"
-	// PhaseUnpack: the packages are unpacked. Done and Total are bytes of
-	// packages.
+	// PhaseUnpack is while the packages are unpacked. Done and Total are bytes
+	// of packages.
 	PhaseUnpack Phase = "unpack"
-	// PhaseNote: nothing is measured; Note has a sentence for the reader.
+	// PhaseNote measures nothing: Note has a sentence for the reader.
 	PhaseNote Phase = "note"
 )
 

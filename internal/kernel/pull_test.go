@@ -203,8 +203,8 @@ func TestPullOfThreePackages(t *testing.T) {
 
 func TestPullFails(t *testing.T) {
 	for name, test := range map[string]struct {
-		break_ func(a archive)
-		says   string
+		spoil func(a archive)
+		says  string
 	}{
 		"no keyring": {func(archive) { keyrings = []string{"/nonexistent"} }, "apt-get install debian-archive-keyring"},
 		"no mirror":  {func(a archive) { a.put("mirrors", "") }, "knows no Debian mirror"},
@@ -227,7 +227,7 @@ func TestPullFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newArchive(t)
 			a.addImage("6.1.0-1-cloud-amd64", "6.1.1-1")
-			test.break_(a)
+			test.spoil(a)
 			s := Open(filepath.Join(t.TempDir(), "kernels"))
 			if _, _, err := s.Pull(t.Context(), "6.1", nil); err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Error(err)
