@@ -14,7 +14,7 @@ import (
 
 // attachUprobeSession is BPF_TRACE_UPROBE_SESSION of enum bpf_attach_type,
 // which the library has no name for.
-const attachUprobeSession = 56
+const attachUprobeSession = 57
 
 // uprobeLink is the part of union bpf_attr that BPF_LINK_CREATE reads for
 // uprobe.multi links, include/uapi/linux/bpf.h.

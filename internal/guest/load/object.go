@@ -52,11 +52,11 @@ func Parse(object []byte) (parsed *Object, err error) {
 		return nil, end.New(wire.StateBadObject, nil,
 			"this object is for %s, not for BPF; compile with clang -target bpf", machineName(file.Machine))
 	}
+	object = hideFunctions(file, strengthenMaps(file, object))
 	object, legacy, err := renameStructOps(file, object)
 	if err != nil {
 		return nil, end.New(wire.StateBadObject, err, "the struct_ops section cannot be read: %v", err)
 	}
-	object = strengthenMaps(file, object)
 	object, readsConfig := renameCookieSwitch(object)
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 	if err != nil {

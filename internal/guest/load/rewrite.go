@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"errors"
+	"fmt"
 
 	"github.com/skep-dev/skep/internal/guest/rawbtf"
 )
@@ -78,12 +79,12 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 	if namesIndex >= len(file.Sections) {
 		return nil, nil, errors.New("no table of section names")
 	}
-	names, err := file.Sections[namesIndex].Data()
+	names, err := content(object, file.Sections[namesIndex])
 	if err != nil {
 		return nil, nil, err
 	}
 	position := len(names)
-	if err := move(namesIndex, append(names, structOpsLinkSection+"\x00"...)); err != nil {
+	if err := move(namesIndex, append(bytes.Clone(names), structOpsLinkSection+"\x00"...)); err != nil {
 		return nil, nil, err
 	}
 	h, err := header(index)
@@ -96,7 +97,7 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 		if section.Name != ".BTF" {
 			continue
 		}
-		types, err := section.Data()
+		types, err := content(object, section)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -113,6 +114,16 @@ func renameStructOps(file *elf.File, object []byte) (renamed []byte, legacy map[
 		}
 	}
 	return out, legacy, nil
+}
+
+// content gives a section's bytes as they are in object, which may have been
+// changed since file was opened.
+func content(object []byte, section *elf.Section) ([]byte, error) {
+	if section.Type == elf.SHT_NOBITS || section.Offset+section.FileSize < section.Offset ||
+		section.Offset+section.FileSize > uint64(len(object)) {
+		return nil, fmt.Errorf("section %s lies beyond the end", section.Name)
+	}
+	return object[section.Offset : section.Offset+section.FileSize], nil
 }
 
 // cookieSwitch is a variable that libbpf's usdt.bpf.h reads to know whether
@@ -150,7 +161,10 @@ func strengthenMaps(file *elf.File, object []byte) []byte {
 			maps = i
 		}
 	}
-	if table == nil || maps < 0 || file.Class != elf.ELFCLASS64 || table.Offset+table.Size > uint64(len(object)) {
+	if table == nil || maps < 0 || file.Class != elf.ELFCLASS64 {
+		return object
+	}
+	if _, err := content(object, table); err != nil {
 		return object
 	}
 	var out []byte
@@ -167,5 +181,46 @@ func strengthenMaps(file *elf.File, object []byte) []byte {
 	if out == nil {
 		return object
 	}
+	return out
+}
+
+// btfInfoOffset is where struct btf_type has its kind and linkage.
+const btfInfoOffset = 4
+
+// hideFunctions gives functions of hidden visibility the linkage "static" in
+// BTF, as libbpf does when it opens an object (bpf_object__sanitize_btf): the
+// verifier then checks them with what their callers pass, instead of on their
+// own, for any argument.
+func hideFunctions(file *elf.File, object []byte) []byte {
+	types := file.Section(".BTF")
+	symbols, err := file.Symbols()
+	if types == nil || err != nil {
+		return object
+	}
+	if _, err := content(object, types); err != nil {
+		return object
+	}
+	hidden := make(map[string]bool)
+	for _, symbol := range symbols {
+		visibility := elf.ST_VISIBILITY(symbol.Other)
+		if elf.ST_TYPE(symbol.Info) == elf.STT_FUNC && (visibility == elf.STV_HIDDEN || visibility == elf.STV_INTERNAL) {
+			hidden[symbol.Name] = true
+		}
+	}
+	if len(hidden) == 0 {
+		return object
+	}
+	out := bytes.Clone(object)
+	blob, err := rawbtf.Parse(out[types.Offset:types.Offset+types.FileSize], file.ByteOrder)
+	if err != nil {
+		return object
+	}
+	_ = blob.Walk(func(kind int, name []byte, at uint64) {
+		if kind == rawbtf.KindFunc && hidden[string(name)] {
+			info := out[types.Offset+at+btfInfoOffset:]
+			// The low 16 bits are the linkage; 0 is static.
+			file.ByteOrder.PutUint32(info, file.ByteOrder.Uint32(info)&^0xffff)
+		}
+	})
 	return out
 }
