@@ -73,6 +73,14 @@ func (p *printer) show(at float64, s run.Show) {
 	p.row(at, what, fmt.Sprintf("%s %s = %s", p.paint(roleFaint, fmt.Sprintf("line %d", s.Line)), printable(s.Expression), p.paint(roleValue, text)))
 }
 
+// packet prints what crossed the veth pair if the program is about packets.
+// Of the two looks at each packet, at either end, the one on arrival is shown.
+func (p *printer) packet(at float64, b run.Packet) {
+	if p.network && b.Direction == "in" {
+		p.row(at, "packet", fmt.Sprintf("arrives at %s: %s", b.Where, printable(b.Summary)))
+	}
+}
+
 // step prints only the steps that went wrong: the others are what the events
 // show.
 func (p *printer) step(at float64, s run.Step) {

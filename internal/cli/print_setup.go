@@ -16,6 +16,7 @@ func (p *printer) stage(s run.Stage) {
 	if s.Note != "" {
 		note = "  (" + s.Note + ")"
 	}
+	p.record = ""
 	fmt.Fprintf(p.w, "%s %9s%s\n", p.paint(roleTitle, pad(s.Name, 8)), milliseconds(s.Seconds), note)
 	p.flush()
 }
@@ -26,7 +27,15 @@ func (p *printer) flush() {
 	p.pending.Reset()
 }
 
+// networkTypes are the program types whose users want to see packets.
+var networkTypes = map[string]bool{
+	"XDP": true, "SchedCLS": true, "SchedACT": true, "SocketFilter": true, "CGroupSKB": true,
+	"SkSKB": true, "SkMsg": true, "Netfilter": true, "FlowDissector": true,
+	"LWTIn": true, "LWTOut": true, "LWTXmit": true, "LWTSeg6Local": true,
+}
+
 func (p *printer) program(b run.Program) {
+	p.network = p.network || networkTypes[b.ProgramType]
 	if !b.Loaded {
 		fmt.Fprintf(&p.pending, "  %s %s  %s\n", p.paint(roleBad, "✗"), b.Name, p.paint(roleFaint, b.Section))
 		return

@@ -24,6 +24,7 @@ type printer struct {
 	columns []column    // of those rows
 	pending strings.Builder // rows of a stage that has not ended
 	maps    map[string]run.Map
+	network bool // a program of this run deals with packets
 }
 
 func newPrinter(w io.Writer, name string, text []byte) *printer {
@@ -54,9 +55,6 @@ func (p *printer) paint(role, text string) string {
 
 // print writes one event.
 func (p *printer) print(e run.Event) {
-	if _, ok := e.Body.(run.Record); !ok {
-		p.record = ""
-	}
 	switch body := e.Body.(type) {
 	case run.Stage:
 		p.stage(body)
@@ -75,7 +73,7 @@ func (p *printer) print(e run.Event) {
 	case run.Trace:
 		p.row(e.At, "printk", fmt.Sprintf("%s[%d] %s", printable(body.Process), body.PID, printable(body.Text)))
 	case run.Packet:
-		p.row(e.At, "packet", fmt.Sprintf("%s %s: %s", body.Where, body.Direction, printable(body.Summary)))
+		p.packet(e.At, body)
 	case run.Step:
 		p.step(e.At, body)
 	case run.Global:
@@ -95,6 +93,7 @@ func (p *printer) print(e run.Event) {
 
 // row is one line of something that happened at a time.
 func (p *printer) row(at float64, what, text string) {
+	p.record = ""
 	fmt.Fprintf(p.w, "%s  %s  %s\n", p.paint(roleFaint, fmt.Sprintf("%8.3f", at)), pad(what, 6), text)
 }
 

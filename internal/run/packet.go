@@ -14,6 +14,9 @@ func summarise(frame []byte) string {
 	var source, destination, protocol string
 	var details []string
 	for _, layer := range packet.Layers() {
+		if layer.LayerType() == gopacket.LayerTypeDecodeFailure {
+			break
+		}
 		protocol = layer.LayerType().String()
 		switch l := layer.(type) {
 		case *layers.Ethernet:
