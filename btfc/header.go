@@ -8,22 +8,20 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// opening and closing surround the declarations; both take the guard's name.
-// preserve_access_index makes clang record every access for CO-RE.
+// What surrounds the declarations, with the guard's name.
 const (
-	opening = `#ifndef %[1]s
-#define %[1]s
-
-#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+	guardOpening = "#ifndef %[1]s\n#define %[1]s\n\n"
+	guardClosing = "#endif /* %s */\n"
+	// preserve_access_index makes clang record every access for CO-RE.
+	attributeOpening = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 #endif
 
 `
-	closing = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+	attributeClosing = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
 #endif
 
-#endif /* %[1]s */
 `
 	kfuncOpening = `#ifndef BPF_NO_KFUNC_PROTOTYPES
 #ifndef __ksym
@@ -45,6 +43,23 @@ const (
 `
 	kfuncClosing = "#endif /* BPF_NO_KFUNC_PROTOTYPES */\n"
 )
+
+// surround makes a header of the declarations. Clang warns of an attribute for structs
+// where there are none.
+func (p *printer) surround(guard string) {
+	declarations := bytes.Clone(p.out.Bytes())
+	p.out.Reset()
+	fmt.Fprintf(&p.out, guardOpening, guard)
+	if p.records {
+		p.out.WriteString(attributeOpening)
+	}
+	p.out.Write(declarations)
+	p.out.WriteString("\n")
+	if p.records {
+		p.out.WriteString(attributeClosing)
+	}
+	fmt.Fprintf(&p.out, guardClosing, guard)
+}
 
 // kfuncs declares kernel functions, after the types that they mention.
 func (p *printer) kfuncs(list []*btf.Func) error {

@@ -17,9 +17,9 @@ type UnknownTypeError struct {
 
 func (e *UnknownTypeError) Error() string {
 	if len(e.Nearest) == 0 {
-		return fmt.Sprintf("no type %q in this kernel's BTF", e.Name)
+		return fmt.Sprintf("no type %q in the BTF", e.Name)
 	}
-	return fmt.Sprintf("no type %q in this kernel's BTF, did you mean %s?", e.Name, strings.Join(e.Nearest, ", "))
+	return fmt.Sprintf("no type %q in the BTF, did you mean %s?", e.Name, strings.Join(e.Nearest, ", "))
 }
 
 // nearest finds up to three names that a person may have meant by name. Only types

@@ -43,6 +43,7 @@ type printer struct {
 	gap     int  // number of the last __gap_ member
 	started bool // there is a declaration in out,
 	block   bool // and the last one had several lines
+	records bool // structs or unions are defined in out
 	depth   int
 	steps   int
 	spent   int
@@ -73,9 +74,6 @@ func (p *printer) write(s *selection, o Options) error {
 	if err := p.claimNames(s); err != nil {
 		return err
 	}
-	if !o.Bare {
-		fmt.Fprintf(&p.out, opening, o.Guard)
-	}
 	for _, t := range s.types {
 		if err := p.require(t, true); err != nil {
 			return err
@@ -97,9 +95,8 @@ func (p *printer) write(s *selection, o Options) error {
 			return err
 		}
 	}
-	p.separate(true)
 	if !o.Bare {
-		fmt.Fprintf(&p.out, closing, o.Guard)
+		p.surround(o.Guard)
 	}
 	return p.spend(0)
 }
@@ -305,6 +302,7 @@ func (p *printer) body(b *bytes.Buffer, t btf.Type, at place) error {
 	if err != nil {
 		return err
 	}
+	p.records = true
 	b.WriteString(keyword(t) + " ")
 	if t.TypeName() != "" && at.indent == "" {
 		name, err := p.names.of(t)
