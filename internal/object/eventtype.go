@@ -110,7 +110,7 @@ func appendType(types []btf.Type, t btf.Type) []btf.Type {
 // of the source as far as it is known.
 func (o *Object) ownTypes() []btf.Type {
 	if !o.ownRead {
-		o.ownRead = true
+		o.ownRead, o.ownVariants = true, make(map[string][]btf.Type)
 		o.findOwnTypes()
 	}
 	return o.own
@@ -143,7 +143,15 @@ func (o *Object) addOwn(t btf.Type, err error) {
 	if typedef, ok := t.(*btf.Typedef); ok && unqualified(typedef.Type).TypeName() != "" {
 		return
 	}
-	o.own = appendType(o.own, o.canonical(t))
+	variants := o.ownVariants[t.TypeName()]
+	if len(variants) >= maxVariants {
+		return
+	}
+	t = o.canonical(t)
+	if extended := appendType(variants, t); len(extended) > len(variants) {
+		o.ownVariants[t.TypeName()] = extended
+		o.own = append(o.own, t)
+	}
 }
 
 // isMapDefinition says whether t is the type of a variable that defines a map.
@@ -165,8 +173,12 @@ func (o *Object) isMapDefinition(t btf.Type) bool {
 	return o.definitions[t.TypeName()]
 }
 
-// maxOwnTypes bounds the list of the author's types.
-const maxOwnTypes = 4096
+// Bounds on the list of the author's types. Variants have the same name and
+// different layouts: structs declared inside of functions.
+const (
+	maxOwnTypes = 1024
+	maxVariants = 8
+)
 
 // ownTypesOfBTF takes all structs but those of the kernel: what CO-RE
 // relocations are about. BTF does not say where a type was declared.

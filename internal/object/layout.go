@@ -88,7 +88,7 @@ func part(t btf.Type, delta int64, size int, repeat bool) (found btf.Type, fit i
 
 // maxParts bounds how many members are looked at: types of hostile BTF may
 // contain themselves.
-const maxParts = 10_000
+const maxParts = 4096
 
 type partFinder struct{ budget int }
 
@@ -257,7 +257,7 @@ func (o *Object) canonical(t btf.Type) btf.Type {
 	if err != nil {
 		return t
 	}
-	for _, k := range known {
+	for _, k := range known[:min(len(known), maxVariants)] {
 		if sameType(k, t) {
 			return k
 		}

@@ -51,6 +51,8 @@ type Object struct {
 	emits     []EmitSite
 	ownRead   bool
 	own       []btf.Type
+	// ownVariants are own by name.
+	ownVariants map[string][]btf.Type
 	// definitions are the names of the types by which maps are defined.
 	definitions map[string]bool
 }
