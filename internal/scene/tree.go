@@ -12,7 +12,7 @@ import (
 
 // Limits of a scene's text.
 const (
-	MaxSceneBytes = 128 << 10
+	MaxSceneBytes = 64 << 10
 	maxDepth      = 24     // of nested mappings and sequences
 	maxNodes      = 20_000 // of the tree
 )
@@ -86,22 +86,39 @@ func parseTree(data []byte) (root *node, err error) {
 	return t.build(body, maxDepth)
 }
 
-// checkNesting refuses runs of open brackets before the parser recurses into
-// them. Brackets in texts count too, which costs only scenes that nobody
-// writes.
+// Nesting that the parser is given. Its time grows with the square of it.
+const (
+	maxBrackets   = 100 // open at once; those in texts count too
+	maxIndicators = maxDepth
+)
+
+// checkNesting refuses deep nesting before the parser recurses into it. Only
+// brackets and several indicators on one line ("- - - a") nest deeply in few
+// bytes: all else needs indentation.
 func checkNesting(data []byte) error {
-	depth, line := 0, 1
+	brackets, indicators, line := 0, 0, 1
+	leading := true // nothing but indicators on this line yet
 	for _, c := range data {
 		switch c {
 		case '[', '{':
-			depth++
+			brackets++
 		case ']', '}':
-			depth = max(depth-1, 0)
-		case '\n':
-			line++
+			brackets = max(brackets-1, 0)
+		case '-', '?', ':':
+			if leading {
+				indicators++
+			}
+		case '\n', '\r':
+			indicators, leading = 0, true
+			if c == '\n' {
+				line++
+			}
+		case ' ', '\t':
+		default:
+			leading = false
 		}
-		if depth > 500 {
-			return &Error{Line: line, Column: 1, Message: "more than 500 brackets are open at once"}
+		if brackets > maxBrackets || indicators > maxIndicators {
+			return &Error{Line: line, Column: 1, Message: fmt.Sprintf("nested too deep: more than %d brackets or %d dashes", maxBrackets, maxIndicators)}
 		}
 	}
 	return nil

@@ -105,7 +105,7 @@ func (b *Bind) Check() error {
 }
 
 // Send sends bytes: over a connected socket, or as a datagram to an address.
-// Without On it is one from a fresh udp socket.
+// or to a path. Without On the datagram is from a fresh socket.
 type Send struct {
 	On      string `json:"on,omitempty" scene:"name"`
 	Address string `json:"address,omitempty" scene:"max=64"`
@@ -116,8 +116,11 @@ type Send struct {
 
 // Check implements Checker.
 func (s *Send) Check() error {
-	if s.On == "" && s.Address == "" {
-		return fmt.Errorf("send needs on (a socket) or address and port (a datagram)")
+	if s.On == "" && s.Address == "" && s.Path == "" {
+		return fmt.Errorf("send needs on (a socket), or for a datagram address and port, or path")
+	}
+	if s.Path != "" && s.Address != "" {
+		return fmt.Errorf("address and path exclude each other")
 	}
 	if s.Address != "" {
 		if err := checkAddress(s.Address); err != nil {

@@ -2,6 +2,7 @@ package play
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -174,15 +175,21 @@ func (a *actor) become(b *become) error {
 }
 
 // setComm names every thread of the process: those of the runtime too, so that
-// a program which filters by name sees one process.
+// a program which filters by name sees one process. Package os would bring up
+// the runtime's poller for that, and with it descriptors and a thread.
 func setComm(name string) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return fmt.Errorf("name the actor: %w", err)
 	}
 	for _, task := range tasks {
-		err := os.WriteFile("/proc/self/task/"+task.Name()+"/comm", []byte(name), 0)
-		if err != nil && !os.IsNotExist(err) { // a thread may just have ended
+		fd, err := unix.Open("/proc/self/task/"+task.Name()+"/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			_, err = unix.Write(fd, []byte(name))
+			unix.Close(fd)
+		}
+		// A thread may just have ended.
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("name the actor: %w", err)
 		}
 	}

@@ -96,8 +96,7 @@ func (l lane) nextOrder(last uint32, alive func() bool) (number uint32, message 
 		if number != last {
 			return number, l.get(orderWord, laneHeader, orderBytes), true
 		}
-		futexWait(l.word(orderWord), last, orphanCheck)
-		if !alive() {
+		if over := futexWait(l.word(orderWord), last, orphanCheck); over && !alive() {
 			return 0, nil, false
 		}
 	}
@@ -135,11 +134,13 @@ const (
 	futexWakeOp = 1
 )
 
-func futexWait(word *uint32, value uint32, limit time.Duration) {
+// futexWait returns once the word may have another value; over is that the
+// time was.
+func futexWait(word *uint32, value uint32, limit time.Duration) (over bool) {
 	timeout := unix.NsecToTimespec(limit.Nanoseconds())
-	// Every outcome (woken, changed, signal, timeout) leads to another look.
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitOp,
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitOp,
 		uintptr(value), uintptr(unsafe.Pointer(&timeout)), 0, 0)
+	return errno == unix.ETIMEDOUT
 }
 
 func futexWake(word *uint32) {

@@ -95,8 +95,34 @@ func vethPair(t *testing.T) string {
 	up("v0", "10.77.0.1/24", "fd77::1/64")
 	must(netns.Set(peer))
 	up("v1", "10.77.0.2/24", "fd77::2/64")
+	settled(t, "v1")
 	must(netns.Set(home))
+	settled(t, "v0")
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), int(peer))
+}
+
+// settled waits until IPv6 on a link is ready, which the kernel brings about
+// some time after the link is up.
+func settled(t *testing.T, name string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := link.Attrs().OperState == netlink.OperUp && len(addresses) > 1
+		for _, address := range addresses {
+			ready = ready && address.Flags&unix.IFA_F_TENTATIVE == 0
+		}
+		if ready {
+			return
+		}
+	}
+	t.Fatalf("%s did not get ready", name)
 }
 
 // draw makes a plan of a scene's text.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,11 +150,18 @@ func (p *Player) makeCgroup(name string) (*os.File, error) {
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("cgroup %q is not below the root", name)
 	}
-	path := filepath.Join(p.options.CgroupRoot, name)
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("make cgroup %q: %w", name, err)
+	path := p.options.CgroupRoot
+	for part := range strings.SplitSeq(filepath.Clean(name), "/") {
+		path = filepath.Join(path, part)
+		err := os.Mkdir(path, 0o755)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make cgroup %q: %w", name, err)
+		}
+		p.cgroups = append(p.cgroups, path) // ours to kill and to remove
 	}
-	p.cgroups = append(p.cgroups, path)
 	return os.Open(path)
 }
 

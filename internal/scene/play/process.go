@@ -20,7 +20,6 @@ type process struct {
 	lanes  []*orders
 	gone   chan struct{}   // closed when it has ended and was waited for
 	status unix.WaitStatus // set before gone is closed
-	cgroup string          // folder made for it
 }
 
 // orders are the sending side of a lane.
@@ -44,8 +43,10 @@ func spawn(lanes, cgroupFD int) (*process, error) {
 	}
 	defer unix.Close(null)
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{actorName}, &syscall.ProcAttr{
-		Dir:   "/",
-		Env:   []string{"PATH=" + commandPath, "HOME=/", lanesKey + "=" + strconv.Itoa(lanes)},
+		Dir: "/",
+		// Without preemption the runtime sends its threads no SIGURG, which
+		// a program that traces signals would see.
+		Env:   []string{"PATH=" + commandPath, "HOME=/", "GODEBUG=asyncpreemptoff=1", lanesKey + "=" + strconv.Itoa(lanes)},
 		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(shared)},
 		// Its session tells what it leaves behind if it is killed.
 		Sys: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: cgroupFD >= 0, CgroupFD: max(cgroupFD, 0)},
