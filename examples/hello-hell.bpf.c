@@ -30,13 +30,15 @@ SEC("socket")
 int keep_four(struct __sk_buff *skb)
 {
 	struct cut cut = {};
-	__u16 port;
+	struct udphdr udp;
 
+	/* skep attaches socket filters to a packet socket on the loopback
+	 * device as well, where other headers come first. */
+	if (bpf_skb_load_bytes(skb, 0, &udp, sizeof(udp)) < 0 || bpf_ntohs(udp.len) != skb->len)
+		return skb->len;
 	if (skb->len <= UDP_HEADER + KEPT)
 		return skb->len;
-	if (bpf_skb_load_bytes(skb, 2, &port, sizeof(port)) < 0)
-		return skb->len;
-	cut.port = bpf_ntohs(port);
+	cut.port = bpf_ntohs(udp.dest);
 	cut.had = skb->len - UDP_HEADER;
 	cut.left = KEPT;
 	bpf_ringbuf_output(&cuts, &cut, sizeof(cut), 0);

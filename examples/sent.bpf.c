@@ -24,7 +24,7 @@ struct sent {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16384);
-} log SEC(".maps");
+} packets SEC(".maps");
 
 SEC("tc/egress")
 int on_egress(struct __sk_buff *skb)
@@ -37,7 +37,7 @@ int on_egress(struct __sk_buff *skb)
 	sent.socket_cookie = bpf_get_socket_cookie(skb);
 	if (sent.ethertype == 0x0800)
 		bpf_skb_load_bytes(skb, sizeof(struct ethhdr) + 9, &sent.ip_protocol, 1);
-	bpf_ringbuf_output(&log, &sent, sizeof(sent), 0);
+	bpf_ringbuf_output(&packets, &sent, sizeof(sent), 0);
 	return TC_ACT_OK;
 }
 

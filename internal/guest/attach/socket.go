@@ -33,10 +33,13 @@ func socketFilter(r Request) ([]Attached, error) {
 	}}
 	if r.Sockets != nil && !r.Wanted {
 		program := r.Program.FD()
-		r.Sockets(func(fd int, _ string) error {
+		r.Sockets(func(fd int, kind string) error {
+			if kind != "udp" { // a TCP socket that loses packets only stalls
+				return nil
+			}
 			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, program)
 		})
-		attached = append(attached, Attached{To: "the scene's sockets", How: "SO_ATTACH_BPF"})
+		attached = append(attached, Attached{To: "the scene's UDP sockets", How: "SO_ATTACH_BPF"})
 	}
 	return attached, nil
 }

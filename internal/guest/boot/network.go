@@ -35,17 +35,8 @@ func setUpNetwork() error {
 	if err := linkUp("lo"); err != nil {
 		return err
 	}
-	// Duplicate address detection would keep the IPv6 addresses unusable
-	// for a second; pings by ordinary users are what scenes do.
-	settings := map[string]string{
-		"/proc/sys/net/ipv6/conf/default/accept_dad": "0",
-		"/proc/sys/net/ipv6/conf/all/accept_dad":     "0",
-		"/proc/sys/net/ipv4/ping_group_range":        "0 2147483647",
-	}
-	for path, value := range settings {
-		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
-			return fmt.Errorf("set up the network: %w", err)
-		}
+	if err := writeSettings(); err != nil {
+		return err
 	}
 	peer, err := newPeerNetns()
 	if err != nil {
@@ -66,9 +57,6 @@ func setUpNetwork() error {
 	}
 	return inNetns(peer, func() error {
 		if err := linkUp("lo"); err != nil {
-			return err
-		}
-		if err := os.WriteFile("/proc/sys/net/ipv6/conf/all/accept_dad", []byte("0"), 0o644); err != nil {
 			return err
 		}
 		return addAddresses(FarLink, farAddresses)
@@ -92,6 +80,9 @@ func newPeerNetns() (netns.NsHandle, error) {
 	defer home.Close()
 	peer, err := netns.New()
 	if err != nil {
+		return netns.None(), err
+	}
+	if err := writeSettings(); err != nil {
 		return netns.None(), err
 	}
 	if err := netns.Set(home); err != nil {
@@ -121,6 +112,26 @@ func inNetns(ns netns.NsHandle, f func() error) error {
 		return back
 	}
 	return err
+}
+
+// settings of each network namespace, before it has links. Duplicate address
+// detection would keep the IPv6 addresses unusable for a second, and nobody
+// wants to see a search for routers; pings by ordinary users are what scenes
+// do.
+var settings = map[string]string{
+	"ipv6/conf/default/accept_dad":           "0",
+	"ipv6/conf/all/accept_dad":               "0",
+	"ipv6/conf/default/router_solicitations": "0",
+	"ipv4/ping_group_range":                  "0 2147483647",
+}
+
+func writeSettings() error {
+	for name, value := range settings {
+		if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0o644); err != nil {
+			return fmt.Errorf("set up the network: %w", err)
+		}
+	}
+	return nil
 }
 
 func linkUp(name string) error {
