@@ -64,9 +64,12 @@ var (
 	diagnosticLine = regexp.MustCompile(`^(?:([^:]*):(?:(\d+):(\d+):)?((?:\{\d+:\d+-\d+:\d+\})*):? )?(fatal error|error|warning|note): (.*)$`)
 	rangePattern   = regexp.MustCompile(`\{(\d+):(\d+)-(\d+):(\d+)\}`)
 	// fix-it:"file":{range}:"text with C escapes"
-	fixLine       = regexp.MustCompile(`^fix-it:"((?:[^"\\]|\\.)*)":\{(\d+):(\d+)-(\d+):(\d+)\}:"((?:[^"\\]|\\.)*)"$`)
-	excerptLine   = regexp.MustCompile(`^ *\d* \| `)
-	optionPattern = regexp.MustCompile(` \[(?:-Werror,)?-W([^\]]*)\]$`)
+	fixLine     = regexp.MustCompile(`^fix-it:"((?:[^"\\]|\\.)*)":\{(\d+):(\d+)-(\d+):(\d+)\}:"((?:[^"\\]|\\.)*)"$`)
+	excerptLine = regexp.MustCompile(`^ *\d* \| `)
+	// What clang puts before the text of a static assertion. skep.h says what is wrong with an argument by
+	// means of these, and the text alone is what it means to say.
+	assertionPattern = regexp.MustCompile(`^static assertion failed(?: due to requirement '.*')?: ((?:SHOW|SUBMIT)(?:_STR)?\(.*)$`)
+	optionPattern    = regexp.MustCompile(` \[(?:-Werror,)?-W([^\]]*)\]$`)
 )
 
 // parseDiagnostics reads what clang printed with diagnosticFlags about the source in a file of
@@ -85,7 +88,7 @@ func parseDiagnostics(text, source []byte, name string) []Diagnostic {
 			continue
 		}
 		m := diagnosticLine.FindStringSubmatch(text)
-		if m == nil {
+		if m == nil || strings.HasPrefix(m[6], "(skipping ") { // expansions of macros
 			continue
 		}
 		d := newDiagnostic(m, lines, name)
@@ -109,6 +112,9 @@ func newDiagnostic(m []string, lines lines, name string) Diagnostic {
 	if o := optionPattern.FindStringSubmatchIndex(d.Message); o != nil {
 		d.Option = d.Message[o[2]:o[3]]
 		d.Message = d.Message[:o[0]]
+	}
+	if a := assertionPattern.FindStringSubmatch(d.Message); a != nil {
+		d.Message = a[1]
 	}
 	if m[2] == "" {
 		return d
@@ -206,4 +212,13 @@ func (l lines) token(line, column int) int {
 
 func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+// String gives "file:line:column: message".
+func (d Diagnostic) String() string {
+	place := d.File
+	if d.Line > 0 {
+		place += ":" + strconv.Itoa(d.Line) + ":" + strconv.Itoa(d.Column)
+	}
+	return place + ": " + d.Message
 }

@@ -192,7 +192,11 @@ func (j *jail) run(ctx context.Context, c command) (*outcome, error) {
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = extra.files
 	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	if err != nil && ctx.Err() != nil {
+		return &outcome{stopped: context.Cause(ctx)}, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: start %s: %w", ErrNoJail, j.bwrap, err)
 	}
 	extra.close()

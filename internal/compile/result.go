@@ -48,7 +48,7 @@ func overLimit(out *outcome, l Limits) string {
 	case syscall.SIGXCPU, syscall.SIGKILL:
 		return fmt.Sprintf("the compiler was stopped here after %v of processor time: this takes too long to compile", l.CPU)
 	case syscall.SIGABRT:
-		if bytes.Contains(out.stderr, []byte("out of memory")) {
+		if bytes.Contains(out.stderr, []byte("out of memory")) || bytes.Contains(out.stderr, []byte("bad_alloc")) {
 			return fmt.Sprintf("the compiler ran out of memory here (%d MiB): this is too large to compile", l.Memory>>20)
 		}
 		return "the compiler gave up here: " + fatalMessage(out.stderr)

@@ -127,6 +127,7 @@ int main(int argc, char **argv) {
   // its handler crashes in a static program without /proc.
   llvm::EnablePrettyStackTrace();
   llvm::install_bad_alloc_error_handler(onOutOfMemory, nullptr);
+  llvm::install_out_of_memory_new_handler();
 
   llvm::ArrayRef<const char *> arguments(argv + 1, argv + argc);
   bool lean = !arguments.empty() && llvm::StringRef(arguments.front()) == "-lean";

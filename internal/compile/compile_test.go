@@ -1,0 +1,365 @@
+package compile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+// sharedCache is a folder for the headers of the small kernel, made once for all tests.
+var sharedCache string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "skep-compile")
+	if err != nil {
+		panic(err)
+	}
+	sharedCache = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+// bpfccPath is where `make bpfcc` leaves it.
+const bpfccPath = "../../build/bpfcc"
+
+// programs are the compilers that this machine has; each test that compiles runs with each.
+func programs(t testing.TB) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	if path, err := filepath.Abs(bpfccPath); err == nil {
+		if _, err := os.Stat(path); err == nil {
+			found["bpfcc"] = path
+		}
+	}
+	if _, err := openProgram(""); err == nil {
+		found["clang"] = ""
+	}
+	if len(found) == 0 {
+		t.Skip("neither bpfcc nor clang 19 is here")
+	}
+	return found
+}
+
+var testLimits = Limits{CPU: 2 * time.Second, Wall: 20 * time.Second}
+
+// newCompiler opens a compiler with a cache of its own for objects and the shared one for headers.
+func newCompiler(t testing.TB, program string) *Compiler {
+	t.Helper()
+	c, err := New(Options{CacheDir: sharedCache, Program: program, Limits: testLimits})
+	if errors.Is(err, ErrNoJail) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.objects.dir = t.TempDir()
+	return c
+}
+
+// smallKernel is testdata/kernel.bpf.c as a kernel.
+func smallKernel(t testing.TB, c *Compiler) Kernel {
+	t.Helper()
+	source, err := os.ReadFile("testdata/kernel.bpf.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Compile(context.Background(), Request{Name: "kernel.bpf.c", Source: source})
+	if err != nil || r.Object == nil {
+		t.Fatal(err, r)
+	}
+	return Kernel{ID: "small " + contentKey(string(source)), BTF: func() (*btf.Spec, error) {
+		return btf.LoadSpecFromReader(bytes.NewReader(r.Object))
+	}}
+}
+
+func compileText(t testing.TB, c *Compiler, name, text string) *Result {
+	t.Helper()
+	r, err := c.Compile(context.Background(), Request{Name: name, Source: []byte(text), Kernel: smallKernel(t, c)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func forEachProgram(t *testing.T, test func(t *testing.T, c *Compiler)) {
+	for name, path := range programs(t) {
+		t.Run(name, func(t *testing.T) { test(t, newCompiler(t, path)) })
+	}
+}
+
+// errorsOf is a diagnostic per line: "file:line:column: message".
+func errorsOf(r *Result) []string {
+	var list []string
+	for _, d := range r.Diagnostics {
+		if d.Severity == Error {
+			list = append(list, d.String())
+		}
+	}
+	return list
+}
+
+const head = "#include \"vmlinux.h\"\n#include <bpf/bpf_helpers.h>\n"
+
+func TestPrograms(t *testing.T) {
+	exec, err := os.ReadFile("testdata/exec.bpf.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const xdp = "SEC(\"xdp\") int f(struct xdp_md *ctx) { return XDP_PASS; }\n"
+	tests := []struct{ name, source, header string }{
+		{"tracer", string(exec), headerTrimmed},
+		{"angle brackets", "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n" + xdp, headerTrimmed},
+		{"twice", head + head + xdp, headerTrimmed},
+		{"last", "#include <bpf/bpf_helpers.h>\n#include \"vmlinux.h\"\n" + xdp, headerTrimmed},
+		{"every header", "#include <skep.h>\n" + head + "#include <bpf/bpf_tracing.h>\n#include <bpf/bpf_core_read.h>\n" +
+			"#include <bpf/bpf_endian.h>\n#include <bpf/usdt.bpf.h>\n" + xdp, headerTrimmed},
+		{"under a condition", "#ifdef __bpf__\n#include \"vmlinux.h\"\n#endif\n#include <bpf/bpf_helpers.h>\n" + xdp, headerTrimmed},
+		{"without CO-RE", "#define BPF_NO_PRESERVE_ACCESS_INDEX\n" + head + xdp, headerTrimmed},
+		{"types of its own", "typedef unsigned int __u32;\nstruct task_struct { __u32 pid; };\n" +
+			"int f(struct task_struct *t) { return t->pid; }\n", ""},
+		{"nothing", "", ""},
+		{"rare struct", head + "int f(struct rare *r) { return r->number; }\n", headerWhole},
+		{"rare typedef", head + "rare_t f(void) { return 1; }\n", headerWhole},
+		{"rare constant", head + "int f(void) { return RARE_YES; }\n", headerWhole},
+		{"deep pointers", head + "int f(struct task_struct *t) { return t->signal->tty->driver->owner->state; }\n", headerWhole},
+		{"a name of the kernel's", head + "struct rare { int mine; };\nint f(struct rare *r) { return r->mine; }\n", headerTrimmed},
+	}
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				r := compileText(t, c, "prog.bpf.c", test.source)
+				if r.Object == nil {
+					t.Fatalf("no object: %v", errorsOf(r))
+				}
+				if r.Header != test.header {
+					t.Errorf("used header %q, want %q", r.Header, test.header)
+				}
+				if _, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(r.Object)); err != nil && test.source != "" {
+					t.Errorf("read object: %v", err)
+				}
+				if !bytes.Contains(r.Object, []byte("prog.bpf.c")) {
+					t.Error("the object does not say the source's name")
+				}
+				for _, path := range []string{c.options.CacheDir, jailWork + "/", jailKernel + "/", jailHeaders + "/"} {
+					if bytes.Contains(r.Object, []byte(path)) {
+						t.Errorf("the object holds the path %s", path)
+					}
+				}
+			})
+		}
+	})
+}
+
+func TestUAPI(t *testing.T) {
+	if _, err := os.Stat(systemHeaders[0].source); err != nil {
+		t.Skip("no linux-libc-dev")
+	}
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		r := compileText(t, c, "prog.bpf.c", "#include <linux/bpf.h>\n#include <linux/if_ether.h>\n#include <linux/ip.h>\n"+
+			"#include <stdbool.h>\n#include <stdint.h>\n#include <bpf/bpf_helpers.h>\n"+
+			"SEC(\"xdp\") int f(struct xdp_md *ctx) { uint32_t n = sizeof(struct iphdr); return n > 20 ? XDP_DROP : XDP_PASS; }\n")
+		if r.Object == nil {
+			t.Fatal(errorsOf(r))
+		}
+	})
+}
+
+func TestDiagnostics(t *testing.T) {
+	tests := []struct {
+		name, source string
+		want         []string
+	}{
+		{"semicolon", head + "int f(void)\n{\n\tint x = 1\n\treturn x;\n}\n",
+			[]string{"prog.bpf.c:5:11: expected ';' at end of declaration"}},
+		{"unknown type", head + "int f(struct nosuch *p) { return p->x; }\n", []string{"prog.bpf.c:3:35: incomplete definition of type 'struct nosuch'"}},
+		{"misspelt", head + "int f(struct task_struct *t) { return t->pidd; }\n",
+			[]string{"prog.bpf.c:3:42: no member named 'pidd' in 'struct task_struct'; did you mean 'pid'?"}},
+		{"not C", "The quick brown fox\njumps over the lazy dog.\n", []string{"prog.bpf.c:1:1: unknown type name 'The'", "prog.bpf.c:1:10: expected ';' after top level declarator"}},
+		{"clash", head + "struct task_struct { int x; };\n", []string{"prog.bpf.c:3:8: redefinition of 'task_struct'"}},
+		{"error in a header's macro", head + "SEC(1) int x;\n", []string{"prog.bpf.c:3:5: expected string literal as argument of 'section' attribute"}},
+		{"missing include", "#include \"mine.h\"\n", []string{"prog.bpf.c:1:10: 'mine.h' file not found"}},
+		{"backend", "int f(int a, int b, int c, int d, int e, int g, int h) { return h; }\n", []string{"prog.bpf.c:1:5: stack arguments are not supported"}},
+	}
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				r := compileText(t, c, "prog.bpf.c", test.source)
+				if r.Object != nil {
+					t.Error("there is an object")
+				}
+				if diff := cmp.Diff(test.want, errorsOf(r)); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	})
+}
+
+func TestFixesAndNotes(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		r := compileText(t, c, "prog.bpf.c", head+"int f(struct task_struct *t)\n{\n\tint n = t->statee;\n\treturn t.pid;\n}\n")
+		want := []Diagnostic{
+			{
+				File: "prog.bpf.c", Range: Range{5, 13, 5, 19}, Ranges: []Range{{5, 10, 5, 11}}, Severity: Error,
+				Message: "no member named 'statee' in 'struct task_struct'; did you mean 'state'?",
+				Fixes:   []Fix{{Range{5, 13, 5, 19}, "state"}},
+			},
+			{
+				File: "prog.bpf.c", Range: Range{6, 10, 6, 11}, Ranges: []Range{{6, 9, 6, 10}}, Severity: Error,
+				Message: "member reference type 'struct task_struct *' is a pointer; did you mean to use '->'?",
+				Fixes:   []Fix{{Range{6, 10, 6, 11}, "->"}},
+			},
+		}
+		got := r.Diagnostics
+		if len(got) > 0 && len(got[0].Notes) == 1 {
+			if note := got[0].Notes[0]; note.File != "vmlinux.h" || note.Line == 0 || note.Message != "'state' declared here" {
+				t.Errorf("note: %+v", note)
+			}
+			got[0].Notes = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestWarningsAreKeptWithTheObject(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		for _, cached := range []bool{false, true} {
+			r := compileText(t, c, "prog.bpf.c", "int f(void)\n{\n\tint unused;\n\treturn 0;\n}\n")
+			if r.Cached != cached || r.Object == nil || len(r.Diagnostics) != 1 {
+				t.Fatalf("%+v", r)
+			}
+			d := r.Diagnostics[0]
+			if d.Severity != Warning || d.Option != "unused-variable" || d.Line != 3 || d.Message != "unused variable 'unused'" {
+				t.Errorf("%+v", d)
+			}
+		}
+	})
+}
+
+func TestRequestErrors(t *testing.T) {
+	c := newCompiler(t, programs(t)["clang"])
+	tests := []struct {
+		name string
+		r    Request
+		want error
+	}{
+		{"100 MB line", Request{Name: "a.c", Source: bytes.Repeat([]byte("a"), 100<<20)}, ErrSourceTooLarge},
+		{"no name", Request{}, ErrName},
+		{"folder", Request{Name: "../a.c"}, ErrName},
+		{"option", Request{Name: "-o"}, ErrName},
+		{"line break", Request{Name: "a\nb.c"}, ErrName},
+		{"define", Request{Name: "a.c", Defines: []string{"A B"}}, ErrDefine},
+		{"define an option", Request{Name: "a.c", Defines: []string{"-load"}}, ErrDefine},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := c.Compile(context.Background(), test.r); !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func TestDefines(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		r, err := c.Compile(context.Background(), Request{
+			Name: "prog.bpf.c", Source: []byte(head + "int x = N;\n"),
+			Kernel: smallKernel(t, c), Defines: []string{"N=sizeof(\"a b\")"},
+		})
+		if err != nil || r.Object == nil {
+			t.Fatal(err, r)
+		}
+	})
+}
+
+func TestCancel(t *testing.T) {
+	forEachProgram(t, func(t *testing.T, c *Compiler) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		reason := errors.New("the user went away")
+		cancel(reason)
+		if _, err := c.Compile(ctx, Request{Name: "a.c"}); !errors.Is(err, reason) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestSameBytes: bpfcc and clang give the same object but for the debug information that bpfcc leaves out when told so.
+func TestSameBytes(t *testing.T) {
+	paths := programs(t)
+	if len(paths) < 2 {
+		t.Skip("needs bpfcc and clang 19")
+	}
+	ours, theirs := newCompiler(t, paths["bpfcc"]), newCompiler(t, paths["clang"])
+	files, _ := filepath.Glob("testdata/*.bpf.c")
+	examples, _ := filepath.Glob("../../examples/*.bpf.c")
+	for _, file := range append(files, examples...) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := compileText(t, theirs, filepath.Base(file), string(source))
+			if want.Object == nil {
+				t.Skip("needs more than the small kernel has")
+			}
+			lean := compileText(t, ours, filepath.Base(file), string(source))
+			ours.program.own = false
+			full := compileText(t, newCompilerLike(t, ours), filepath.Base(file), string(source))
+			ours.program.own = true
+			if !bytes.Equal(full.Object, want.Object) {
+				t.Error("bpfcc's object differs from clang's")
+			}
+			compareInstructions(t, lean.Object, want.Object)
+		})
+	}
+}
+
+func newCompilerLike(t *testing.T, c *Compiler) *Compiler {
+	like := *c
+	like.objects = &objectCache{dir: t.TempDir(), limit: 1 << 20}
+	return &like
+}
+
+// compareInstructions compares what is loaded into the kernel, CO-RE relocations included.
+func compareInstructions(t *testing.T, a, b []byte) {
+	t.Helper()
+	text := func(object []byte) string {
+		spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
+			out.WriteString(name + "\n")
+			for _, i := range spec.Programs[name].Instructions {
+				out.WriteString(fmt.Sprint(i.OpCode, i.Dst, i.Src, i.Offset, i.Constant, i.Reference()))
+				if relocation := btf.CORERelocationMetadata(&i); relocation != nil {
+					what, _, _ := strings.Cut(relocation.String(), ", local_id") // ids differ
+					out.WriteString(what)
+				}
+				out.WriteString("\n")
+			}
+		}
+		return out.String()
+	}
+	if diff := cmp.Diff(text(b), text(a)); diff != "" && strings.Count(text(a), "\n") > 1 {
+		t.Errorf("instructions differ: %s", diff)
+	}
+}
