@@ -87,7 +87,8 @@ const (
 	packetLenMask = 0xfffff // BPF_F_CTXLEN_MASK >> 32
 )
 
-// EmitSites lists the calls that emit records, by file, line and function.
+// EmitSites lists the calls that emit records, by file, line and function; not
+// those of skep.h, which are [Object.ShowSites].
 // Types come from the object's DWARF where it has any; without it, only those
 // of global variables, map values and parameters are known.
 func (o *Object) EmitSites() []EmitSite {
@@ -218,7 +219,9 @@ func (a *emitAnalysis) sites(f *function, index int, h emitHelper) []EmitSite {
 		for _, w := range a.called(w, 0) {
 			site := plain
 			a.fill(&site, w, whole, h)
-			sites = appendSite(sites, site)
+			if site.Map != ShowMap {
+				sites = appendSite(sites, site)
+			}
 		}
 	}
 	return sites

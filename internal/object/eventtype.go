@@ -131,7 +131,7 @@ func (o *Object) findOwnTypes() {
 }
 
 func (o *Object) addOwn(t btf.Type, err error) {
-	if err != nil || len(o.own) >= maxOwnTypes || o.isMapDefinition(t) {
+	if err != nil || len(o.own) >= maxOwnTypes || o.isMapDefinition(t) || t.TypeName() == "skep_record" {
 		return
 	}
 	switch underlying(t).(type) {

@@ -12,7 +12,6 @@ type function struct {
 	start    uint64 // in the section, in bytes
 	code     asm.Instructions
 	programs []string // entry points that reach it
-	// proto is the function's BTF, if it has any.
 }
 
 // readFunctions splits a linked program at its function symbols.

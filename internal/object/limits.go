@@ -21,10 +21,11 @@ const (
 	// maxInstructions bounds the instructions of all programs with the
 	// subprograms that each of them gets a copy of.
 	maxInstructions = 4 << 20
-	// maxTypes bounds BTF types: the loader walks chains of them by
-	// recursion. A whole Debian kernel has 140,000.
-	maxTypes = 200_000
-	// maxBTFTypeSize bounds the bytes of the type section for the same reason.
+	// maxTypes bounds BTF types by the bytes of their section: the loader
+	// follows chains of them by recursion, with up to 2.7 KB of stack for each
+	// type, and Go ends the process at 1 GB. clang writes some thousands
+	// of types for a program that uses much of the kernel.
+	maxTypes      = 60_000
 	btfHeaderSize = 24
 	btfTypeSize   = 12
 )

@@ -14,8 +14,8 @@ var mutants = flag.Int("mutants", 300, "damaged objects to try of each kind")
 // BTF, DWARF and code. Nothing may panic, and nothing may take long.
 func TestDamagedObjects(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, name := range []string{"emit_joined.bpf.c", "emit_elsewhere.bpf.c", "content.bpf.c"} {
-		for _, flags := range [][]string{nil, {"-gdwarf-4"}} {
+	for _, name := range []string{"emit_joined.bpf.c", "emit_elsewhere.bpf.c", "show.bpf.c"} {
+		for _, flags := range [][]string{{"-I", "../compile/include"}, {"-gdwarf-4", "-I", "../compile/include"}} {
 			object := compile(t, name, flags...)
 			var slowest time.Duration
 			for range *mutants {
@@ -36,6 +36,7 @@ func examine(data []byte) {
 	if err != nil {
 		return
 	}
+	o.ShowSites()
 	for _, s := range o.EmitSites() {
 		o.EventTypes(s.Map, s.Size)
 	}
