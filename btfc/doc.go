@@ -28,7 +28,7 @@
 //
 // A Spec may come from anywhere. What C cannot say (types that contain themselves,
 // overlapping members, names that are no identifiers) and what no compiler emits
-// (absurd nesting, output past 64 MiB) gives an error and no output. Parsing is
+// (absurd nesting, output past 32 MiB) gives an error and no output. Parsing is
 // done by [btf.LoadSpec], which recurses along chains of references: bound the size
 // of the input before it gets there.
 //

@@ -59,6 +59,7 @@ func (p *printer) constants(b *bytes.Buffer, e *btf.Enum, at place) error {
 	if err != nil {
 		return err
 	}
+	start := b.Len()
 	b.WriteString("{\n")
 	var low int64
 	var high uint64
@@ -78,7 +79,7 @@ func (p *printer) constants(b *bytes.Buffer, e *btf.Enum, at place) error {
 	}
 	b.WriteString(at.indent + "}")
 	b.WriteString(enumAttribute(e, low, high))
-	return p.spend(0)
+	return p.spend(b.Len() - start)
 }
 
 // enumAttribute returns what gives the enum its size, with a space before it, if its

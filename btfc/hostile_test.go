@@ -187,7 +187,8 @@ func TestHostile(t *testing.T) {
 // FuzzWrite feeds whole and trimmed output with BTF of any content.
 func FuzzWrite(f *testing.F) {
 	for _, s := range strange {
-		if s.name != "long chain" && s.name != "long name" {
+		// Neither large nor slow ones: mutants of the small ones lead there soon enough.
+		if !strings.HasPrefix(s.name, "long") && !strings.HasPrefix(s.name, "doubling") {
 			f.Add(rawBTF(f, s.make()))
 		}
 	}

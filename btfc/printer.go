@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// maxOutput is some twenty times a whole kernel's header. BTF is a graph that C
+	// maxOutput is some ten times a whole kernel's header. BTF is a graph that C
 	// has to spell out as a tree where types have no name, so that a hostile one of
 	// a kilobyte could fill any disk.
-	maxOutput = 64 << 20
+	maxOutput = 32 << 20
 	// maxSteps bounds the work likewise; a whole kernel takes half a million.
-	maxSteps = 8 << 20
+	maxSteps = 4 << 20
 )
 
 // progress is how far a type's declaration has come.
@@ -316,9 +316,13 @@ func (p *printer) body(b *bytes.Buffer, t btf.Type, at place) error {
 	members, _ := composite(t)
 	inner := place{indent: at.indent + "\t"}
 	for i, m := range members {
+		start := b.Len()
 		p.padding(b, lay.gaps[i], inner.indent)
 		inner.offset = at.offset + int64(m.Offset)
 		if err := p.member(b, m, inner); err != nil {
+			return err
+		}
+		if err := p.spend(b.Len() - start); err != nil {
 			return err
 		}
 	}
@@ -330,7 +334,7 @@ func (p *printer) body(b *bytes.Buffer, t btf.Type, at place) error {
 	case lay.packed:
 		b.WriteString(" __attribute__((packed))")
 	}
-	return p.spend(b.Len() / (len(members) + 1))
+	return p.spend(0)
 }
 
 func (p *printer) member(b *bytes.Buffer, m btf.Member, at place) error {
