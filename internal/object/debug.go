@@ -311,7 +311,7 @@ func (d *debugInfo) readDeclaration(u *unit, entry *dwarf.Entry) {
 // foreignFolders and foreignFiles hold what comes with kernel, libbpf,
 // compiler and skep rather than from the author.
 var (
-	foreignFolders = []string{"bpf", "linux", "asm", "asm-generic", "include", "uapi", "sys", "bits"}
+	foreignFolders = []string{"bpf", "linux", "asm", "asm-generic", "uapi", "sys", "bits"}
 	foreignFiles   = []string{"vmlinux.h", "skep.h", "<built-in>", "<command line>", ""}
 )
 
@@ -324,7 +324,8 @@ func isOwnFile(file string) bool {
 	}
 	if strings.HasPrefix(base, "vmlinux") || strings.HasPrefix(base, "bpf_helper") ||
 		strings.HasPrefix(base, "bpf_core_read") || strings.HasPrefix(base, "bpf_tracing") ||
-		strings.HasPrefix(file, "/usr/include/") || strings.HasPrefix(file, "/usr/lib/") {
+		strings.HasPrefix(file, "/usr/include/") || strings.HasPrefix(file, "/usr/lib/") ||
+		strings.Contains(file, "/lib/clang/") {
 		return false
 	}
 	if !strings.HasSuffix(base, ".h") {

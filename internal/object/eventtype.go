@@ -10,7 +10,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// ErrNoType: no type of that name is in the object.
+// ErrNoType says that no type of a name is in the object.
 var ErrNoType = errors.New("no such type")
 
 // EventTypes is what is known of a record by the buffer it came out of and

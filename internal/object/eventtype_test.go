@@ -106,3 +106,15 @@ func TestTypeByName(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnFiles(t *testing.T) {
+	for file, want := range map[string]bool{
+		"prog.bpf.c": true, "/src/prog.c": true, "event.h": true, "include/event.h": true, "/home/a/bpf.h": true,
+		"": false, "vmlinux.h": false, "/x/vmlinux-6.12.h": false, "/usr/include/bpf/bpf_helpers.h": false,
+		"/h/bpf/bpf_helper_defs.h": false, "linux/types.h": false, "skep.h": false, "/usr/lib/llvm-19/lib/clang/19/include/stddef.h": false,
+	} {
+		if got := isOwnFile(file); got != want {
+			t.Errorf("%q: got %v", file, got)
+		}
+	}
+}

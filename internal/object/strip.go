@@ -42,7 +42,7 @@ func (img *image) keptSections() []int {
 	for i := range img.sections {
 		s := &img.sections[i]
 		switch s.typ {
-		case elf.SHT_GROUP, elf.SHT_SYMTAB_SHNDX, elf.SHT_RELA:
+		case elf.SHT_GROUP, elf.SHT_SYMTAB_SHNDX, elf.SHT_RELA: //nolint:misspell // ELF's name
 			return nil
 		}
 		index[i] = next
