@@ -176,8 +176,7 @@ func (c *Compiler) objectKey(r Request, s scan) string {
 	return contentKey(append(parts, r.Defines...)...)
 }
 
-// compile runs the compiler with the header that the source seems to need and, if names are
-// missing then, with the other one.
+// compile waits for its turn and compiles.
 func (c *Compiler) compile(ctx context.Context, r Request, s scan) (*Result, error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -188,26 +187,37 @@ func (c *Compiler) compile(ctx context.Context, r Request, s scan) (*Result, err
 	if !s.vmlinux {
 		return c.attempt(ctx, r, nil, s)
 	}
+	result, h, err := c.compileWithHeader(ctx, r, s)
+	if err != nil || s.textual || !suggestionsMissing(result.Diagnostics) {
+		return result, err
+	}
+	s.textual = true
+	return c.attempt(ctx, r, h, s)
+}
+
+// compileWithHeader runs the compiler with the header that the source seems to need and, if names are
+// missing then, with the other one.
+func (c *Compiler) compileWithHeader(ctx context.Context, r Request, s scan) (*Result, *header, error) {
 	first, second, err := c.attempts(ctx, r.Kernel, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result, err := c.attempt(ctx, r, first, s)
 	if err != nil || result.Object != nil || !otherHeaderMayHelp(result.Diagnostics) {
-		return result, err
+		return result, first, err
 	}
-	header, err := second()
+	other, err := second()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	again, err := c.attempt(ctx, r, header, s)
+	again, err := c.attempt(ctx, r, other, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if again.Object != nil || countErrors(again.Diagnostics) < countErrors(result.Diagnostics) {
-		return again, nil
+		return again, other, nil
 	}
-	return result, nil
+	return result, first, nil
 }
 
 // attempt runs the compiler once.

@@ -114,3 +114,11 @@ func otherHeaderMayHelp(list []Diagnostic) bool {
 		})
 	})
 }
+
+// suggestionsMissing tells whether a member was misspelt. clang does not look at the members of precompiled structs
+// when it searches for what may have been meant; it is worth another compile to say it.
+func suggestionsMissing(list []Diagnostic) bool {
+	return slices.ContainsFunc(list, func(d Diagnostic) bool {
+		return d.Severity == Error && strings.HasPrefix(d.Message, "no member named") && len(d.Fixes) == 0
+	})
+}
