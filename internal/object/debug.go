@@ -311,6 +311,8 @@ func (d *debugInfo) readDeclaration(u *unit, entry *dwarf.Entry) {
 // foreignFolders and foreignFiles hold what comes with kernel, libbpf,
 // compiler and skep rather than from the author.
 var (
+	// The system's headers, and where internal/compile's jail has them.
+	foreignRoots   = []string{"/usr/include/", "/usr/lib/", "/include/", "/clang/", "/kernel/", "/uapi/"}
 	foreignFolders = []string{"bpf", "linux", "asm", "asm-generic", "uapi", "sys", "bits"}
 	foreignFiles   = []string{"vmlinux.h", "skep.h", "<built-in>", "<command line>", ""}
 )
@@ -324,9 +326,13 @@ func isOwnFile(file string) bool {
 	}
 	if strings.HasPrefix(base, "vmlinux") || strings.HasPrefix(base, "bpf_helper") ||
 		strings.HasPrefix(base, "bpf_core_read") || strings.HasPrefix(base, "bpf_tracing") ||
-		strings.HasPrefix(file, "/usr/include/") || strings.HasPrefix(file, "/usr/lib/") ||
 		strings.Contains(file, "/lib/clang/") {
 		return false
+	}
+	for _, root := range foreignRoots {
+		if strings.HasPrefix(file, root) {
+			return false
+		}
 	}
 	if !strings.HasSuffix(base, ".h") {
 		return true
