@@ -56,12 +56,16 @@ func endOf(ctx context.Context, err error, doing string) End {
 // endOf tells a dead machine's story by its console.
 func (t *translator) endOf(ctx context.Context, err error) End {
 	var died *machine.DiedError
+	console := t.console()
+	if errors.As(err, &died) {
+		console = died.Console
+	}
 	switch {
-	case errors.As(err, &died):
-		if died.Console != "" {
-			t.stream.emit(Log{From: "kernel", Text: died.Console})
+	case died != nil, strings.Contains(console, "Kernel panic"):
+		if console != "" {
+			t.stream.emit(Log{From: "kernel", Text: console})
 		}
-		return deathOf(died.Console)
+		return deathOf(console)
 	case errors.Is(err, wire.ErrFrame):
 		return End{State: GuestDied, Message: "the guest sent what cannot be understood: " + err.Error()}
 	}

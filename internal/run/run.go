@@ -76,34 +76,51 @@ func (r *Runner) Run(ctx context.Context, request Request, emit func(Event)) End
 func (r *Runner) run(ctx context.Context, s *stream, request Request) End {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// The machine is fetched while the compiler works.
-	acquired := make(chan acquisition, 1)
-	go func() {
-		done := s.stage("machine")
-		m, err := r.Machines.Get(ctx, request.Kernel)
-		done("")
-		acquired <- acquisition{m, err}
-	}()
-	program, end := r.object(ctx, s, request)
+	if request.Program.Language == source.Object { // reading it takes no time
+		p, end := r.object(ctx, s, request)
+		if end != nil {
+			return *end
+		}
+		return r.withMachine(ctx, s, request, p, r.acquire(ctx, s, request))
+	}
+	acquired := r.acquire(ctx, s, request) // while the compiler works
+	p, end := r.object(ctx, s, request)
 	if end != nil {
 		cancel()
-	}
-	got := <-acquired
-	if got.machine != nil {
-		defer got.machine.Close()
-	}
-	switch {
-	case end != nil:
+		if got := <-acquired; got.machine != nil {
+			_ = got.machine.Close()
+		}
 		return *end
-	case got.err != nil:
-		return endOf(ctx, got.err, "get a machine")
 	}
-	return r.inMachine(ctx, s, request, program, got.machine)
+	return r.withMachine(ctx, s, request, p, acquired)
 }
 
+// acquisition is what came of asking for a machine.
 type acquisition struct {
 	machine *machine.Machine
+	seconds float64
 	err     error
+}
+
+func (r *Runner) acquire(ctx context.Context, s *stream, request Request) <-chan acquisition {
+	acquired := make(chan acquisition, 1)
+	s.emit(Stage{Name: "machine", State: "begin"})
+	began := time.Now()
+	go func() {
+		m, err := r.Machines.Get(ctx, request.Kernel)
+		acquired <- acquisition{m, time.Since(began).Seconds(), err}
+	}()
+	return acquired
+}
+
+func (r *Runner) withMachine(ctx context.Context, s *stream, request Request, p *program, acquired <-chan acquisition) End {
+	got := <-acquired
+	s.emit(Stage{Name: "machine", State: "end", Seconds: got.seconds})
+	if got.err != nil {
+		return endOf(ctx, got.err, "get a machine")
+	}
+	defer got.machine.Close()
+	return r.inMachine(ctx, s, request, p, got.machine)
 }
 
 // object compiles the source, or takes the object as it is, and reads it.
@@ -177,7 +194,7 @@ func (r *Runner) inMachine(ctx context.Context, s *stream, request Request, p *p
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, errDeadline)
 	defer cancel()
-	t := &translator{stream: s, program: p, request: request}
+	t := &translator{stream: s, program: p, request: request, console: m.Console}
 	end, err := m.Run(ctx, wire.Run{
 		LoadOnly:    request.LoadOnly,
 		Set:         p.set,

@@ -17,6 +17,7 @@ type translator struct {
 	stream  *stream
 	program *program
 	request Request
+	console func() string // the end of what the machine's kernel wrote
 	maps    []wire.Map
 }
 

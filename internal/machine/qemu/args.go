@@ -93,7 +93,7 @@ func flatten(devices []device) []string {
 // calibrates its delay loop for ever.
 func kernelCommand(khz int, verbose bool) string {
 	words := []string{
-		"console=ttyS0", "panic=-1", "no_timer_check", "tsc=reliable",
+		"console=ttyS0", "panic=-1", "reboot=t", "no_timer_check", "tsc=reliable",
 		"rcupdate.rcu_expedited=1", "mitigations=off", "random.trust_cpu=on",
 	}
 	if khz > 0 {
