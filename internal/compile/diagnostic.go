@@ -106,6 +106,9 @@ func parseDiagnostics(text, source []byte, name string) []Diagnostic {
 
 func newDiagnostic(m []string, lines lines, name string) Diagnostic {
 	d := Diagnostic{File: visibleName(m[1], name), Severity: Severity(m[5]), Message: m[6]}
+	if d.File == assemblerFile {
+		d.File, m[2], m[3] = name, strconv.Itoa(lines.assembly(d.Message)), "1"
+	}
 	if m[5] == "fatal error" {
 		d.Severity = Error
 	}
@@ -195,6 +198,28 @@ type lines [][]byte
 
 func newLines(source []byte) lines {
 	return bytes.SplitAfter(source, []byte("\n"))
+}
+
+// assemblerFile is what clang calls assembly outside of functions. It does not say where that was written.
+const assemblerFile = "<inline asm>"
+
+var quoted = regexp.MustCompile(`'([^']+)'`)
+
+// assembly guesses which line an error in assembly outside of functions is about: the one with the
+// text that the message quotes, else the first with the word asm, else the first.
+func (l lines) assembly(message string) int {
+	needles := []string{"asm"}
+	if m := quoted.FindStringSubmatch(message); m != nil {
+		needles = []string{m[1], "asm"}
+	}
+	for _, needle := range needles {
+		for i, line := range l {
+			if bytes.Contains(line, []byte(needle)) {
+				return i + 1
+			}
+		}
+	}
+	return 1
 }
 
 // token is the length of the word or number at a place, 1 if there is neither.
