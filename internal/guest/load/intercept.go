@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -196,12 +197,22 @@ func loadAmended(attr []byte, a amendment) (int, seen) {
 		native.PutUint32(attr[attrExpectedAttachType:], a.attachType)
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr[0])), uintptr(len(attr)))
-	result := seen{log: unix.ByteSliceToString(log), errno: errno}
+	result := seen{log: text(log), errno: errno}
 	result.truncated = errno == unix.ENOSPC
 	if errno != 0 {
 		return -1, result
 	}
 	return int(fd), result
+}
+
+// text gives the bytes before the first zero as a string, without a copy: a
+// log may be a large part of the machine's memory.
+func text(log []byte) string {
+	end := bytes.IndexByte(log, 0)
+	if end < 0 {
+		end = len(log)
+	}
+	return unsafe.String(unsafe.SliceData(log), end)
 }
 
 // maxInstructions is BPF_COMPLEXITY_LIMIT_INSNS, the most that the kernel

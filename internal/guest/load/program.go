@@ -129,8 +129,7 @@ func hasFunction(spec *ebpf.ProgramSpec, name string) bool {
 // attempt loads a prepared program once with the log that the options ask for.
 func (l *Loader) attempt(spec *ebpf.ProgramSpec, a amendment) (*ebpf.Program, verifierLog, error) {
 	if l.opts.WholeLog {
-		a.logLevel = uint32(ebpf.LogLevelInstruction | ebpf.LogLevelStats)
-		a.logBytes = l.opts.LogBytes
+		return l.attemptWithLog(spec, a)
 	}
 	if a != (amendment{}) {
 		return l.amended(spec, a)
@@ -144,6 +143,22 @@ func (l *Loader) attempt(spec *ebpf.ProgramSpec, a amendment) (*ebpf.Program, ve
 		return nil, logOf(err), err
 	}
 	return program, verifierLog{text: program.VerifierLog}, nil
+}
+
+// attemptWithLog loads with everything the verifier has to say. A log that
+// does not fit makes the kernel refuse a program that it would take; that one
+// is loaded once more without.
+func (l *Loader) attemptWithLog(spec *ebpf.ProgramSpec, a amendment) (*ebpf.Program, verifierLog, error) {
+	whole := a
+	whole.logLevel = uint32(ebpf.LogLevelInstruction | ebpf.LogLevelStats)
+	whole.logBytes = l.opts.LogBytes
+	program, log, err := l.amended(spec, whole)
+	if err == nil || !log.truncated {
+		return program, log, err
+	}
+	program, short, err := l.amended(spec, a)
+	log.text += "\n[...]\n" + short.text
+	return program, log, err
 }
 
 // one loads a single program through a collection of one: only collections

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -27,8 +28,10 @@ func (l *Loader) rejected(prepared, spec *ebpf.ProgramSpec, log verifierLog, err
 	}
 	words := lastWords(log.text)
 	whole := log
-	if words != "" && !l.opts.WholeLog {
+	// The library drops the log of a load that failed with EFAULT.
+	if errors.Is(err, unix.EFAULT) || words != "" && !l.opts.WholeLog {
 		whole = l.wholeLog(prepared, spec, log)
+		words = cmp.Or(words, lastWords(whole.text))
 	}
 	if missing := l.missing(spec, log.text, words, err); missing != nil {
 		return whole.text, whole.truncated, missing

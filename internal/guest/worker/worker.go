@@ -39,8 +39,12 @@ func Is() bool {
 // the host about it.
 func Supervise() (wire.End, error) {
 	before := oomKills()
-	child := exec.Command("/proc/self/exe", argument)
-	child.Args[0] = os.Args[0]
+	// By its own path, as that is the name under which programs see it.
+	self, err := os.Executable()
+	if err != nil {
+		return wire.End{}, fmt.Errorf("start the worker: %w", err)
+	}
+	child := exec.Command(self, argument)
 	child.Stdout, child.Stderr = os.Stderr, os.Stderr
 	if err := child.Start(); err != nil {
 		return wire.End{}, fmt.Errorf("start the worker: %w", err)
