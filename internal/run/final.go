@@ -59,6 +59,9 @@ func decodeOne(typ btf.Type, data []byte) (value any, text string) {
 
 // entriesFrame reports a map's contents by the types of its definition.
 func (t *translator) entriesFrame(e wire.Entries) error {
+	if e.Map == object.LostMap {
+		return t.lostShows(e)
+	}
 	if isShowMap(e.Map) {
 		return nil
 	}

@@ -24,10 +24,14 @@ type program struct {
 	// forced are types that the user named for a map's records; "" is for
 	// every map.
 	forced map[string]btf.Type
+	shows  map[uint32]object.ShowSite // by id
 }
 
 func newProgram(o *object.Object, stripped []byte, request Request) (*program, error) {
-	p := &program{object: o, stripped: stripped, forced: make(map[string]btf.Type)}
+	p := &program{object: o, stripped: stripped, forced: make(map[string]btf.Type), shows: make(map[uint32]object.ShowSite)}
+	for _, site := range o.ShowSites() {
+		p.shows[site.ID] = site
+	}
 	for name, typeName := range request.EventTypes {
 		t, err := o.TypeByName(typeName)
 		if err != nil {
