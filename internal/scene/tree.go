@@ -215,11 +215,3 @@ func (n *node) get(key string) *node {
 	}
 	return nil
 }
-
-func (n *node) keys() []string {
-	keys := make([]string, len(n.entries))
-	for i, e := range n.entries {
-		keys[i] = e.key.text
-	}
-	return keys
-}

@@ -84,7 +84,7 @@ func serveActor() error {
 		return fmt.Errorf("map the lanes: %w", err)
 	}
 	unix.Close(actorLanesFD)
-	os.Unsetenv(lanesKey)
+	_ = os.Unsetenv(lanesKey) // only fails for empty names
 	if err := prepareProcess(); err != nil {
 		return err
 	}

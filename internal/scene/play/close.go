@@ -23,16 +23,27 @@ const closeLimit = 5 * time.Second
 // under an actor that was killed before. In the guest the machine's end takes
 // it.
 func (p *Player) Close() error {
+	p.close.Do(func() { p.left = p.end() })
+	return p.left
+}
+
+func (p *Player) end() error {
 	deadline := time.Now().Add(closeLimit)
-	// The actors are killed last: as subreapers they keep together what
-	// they started.
-	seen, left := p.killDescendants(deadline)
+	// The actors are stopped first, so that they start nothing more, and
+	// killed after all that is below them: as subreapers they keep it
+	// together. What one started at the moment of the stop comes to us.
+	seen := map[int]bool{}
+	for _, process := range p.actors {
+		process.signal(unix.SIGSTOP)
+	}
+	p.killDescendants(seen, deadline)
 	for _, process := range p.actors {
 		process.kill()
 	}
 	for _, process := range p.actors {
 		<-process.gone
 	}
+	left := p.killDescendants(seen, deadline)
 	cgroupErr := p.killCgroups(deadline)
 	for pid := range seen { // those that came to us when their actor ended
 		for time.Now().Before(deadline) {
@@ -45,11 +56,9 @@ func (p *Player) Close() error {
 	}
 	p.playing.Lock() // steps under way have seen their actor's end
 	defer p.playing.Unlock()
+	p.closed = true
 	for _, process := range p.actors {
-		if process.memory != nil {
-			_ = unix.Munmap(process.memory)
-			process.memory = nil
-		}
+		process.release()
 	}
 	if left > 0 {
 		return errors.Join(fmt.Errorf("%d processes of the scene could not be killed within %s", left, closeLimit), cgroupErr)
@@ -58,9 +67,8 @@ func (p *Player) Close() error {
 }
 
 // killDescendants kills what actors started until nothing is left of it. It
-// returns every process that it saw.
-func (p *Player) killDescendants(deadline time.Time) (seen map[int]bool, left int) {
-	seen = map[int]bool{}
+// notes every process that it saw.
+func (p *Player) killDescendants(seen map[int]bool, deadline time.Time) (left int) {
 	for {
 		left = 0
 		for _, stray := range p.strays() {
@@ -71,7 +79,7 @@ func (p *Player) killDescendants(deadline time.Time) (seen map[int]bool, left in
 			}
 		}
 		if left == 0 || !time.Now().Before(deadline) {
-			return seen, left
+			return left
 		}
 		time.Sleep(time.Millisecond) // killed processes end by themselves
 	}
@@ -84,8 +92,11 @@ func (p *Player) strays() []status {
 	below := map[int]bool{}
 	sessions := map[int]bool{}
 	for _, process := range p.actors {
-		below[process.pid] = true
-		sessions[process.pid] = true
+		if process.hasEnded() {
+			sessions[process.pid] = true
+		} else {
+			below[process.pid] = true
+		}
 	}
 	self := os.Getpid()
 	var strays []status

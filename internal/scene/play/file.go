@@ -111,6 +111,7 @@ func stat(_ *call, p *plan.Path, r *plan.Result) error {
 	if err := unix.Lstat(p.Path, &s); err != nil {
 		return err
 	}
-	r.File = &plan.File{Mode: s.Mode, Size: s.Size, UID: s.Uid, GID: s.Gid, Links: uint64(s.Nlink), Inode: s.Ino}
+	r.File = &plan.File{Mode: s.Mode, Size: s.Size, UID: s.Uid, GID: s.Gid, Inode: s.Ino}
+	r.File.Links = uint64(s.Nlink) //nolint:unconvert // 32 bits on arm64
 	return nil
 }

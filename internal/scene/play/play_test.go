@@ -212,7 +212,7 @@ func playUntil(t *testing.T, ctx context.Context, text string) (results []plan.R
 }
 
 func TestEndlessSceneIsCut(t *testing.T) {
-	for _, step := range []string{`sleep: 500`, `run: [sleep, "500"]`, `run: [sh, -c, "while :; do :; done"]`} {
+	for _, step := range []string{`repeat: 100000, run: [sh, -c, "sleep 500 &"]`, `sleep: 500`, `run: [sleep, "500"]`, `run: [sh, -c, "while :; do :; done"]`} {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		results, err := playUntil(t, ctx, "steps:\n  - stat: /\n  - {timeout: 600, "+step+"}\n  - stat: /\n")
 		cancel()

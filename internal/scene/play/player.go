@@ -36,6 +36,9 @@ type Player struct {
 
 	reports sync.Mutex   // one report at a time
 	playing sync.RWMutex // held for reading while an order is under way
+	closed  bool         // guarded by playing
+	close   sync.Once
+	left    error // what Close returned
 }
 
 // startLimit bounds how long actors may take to come up: an exec of this
@@ -260,10 +263,8 @@ func (p *Player) step(ctx context.Context, s *plan.Step, index int) plan.Result 
 	}
 	p.playing.RLock()
 	defer p.playing.RUnlock()
-	select {
-	case <-process.gone:
+	if p.closed || process.hasEnded() {
 		return plan.Result{Error: fmt.Sprintf("actor %q had ended before (%s)", p.actorOf(s), process.ended())}
-	default:
 	}
 	limit, cancel := context.WithTimeout(ctx, timeoutOf(s)+grace)
 	defer cancel()

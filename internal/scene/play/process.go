@@ -16,6 +16,7 @@ import (
 // A process is an actor's process as its player sees it.
 type process struct {
 	pid    int
+	pidfd  int // a signal through it reaches no other process that got the pid
 	memory []byte
 	lanes  []*orders
 	gone   chan struct{}   // closed when it has ended and was waited for
@@ -42,20 +43,20 @@ func spawn(lanes, cgroupFD int) (*process, error) {
 		return nil, fmt.Errorf("start an actor: open /dev/null: %w", err)
 	}
 	defer unix.Close(null)
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{actorName}, &syscall.ProcAttr{
+	p := &process{pidfd: -1, memory: memory, gone: make(chan struct{})}
+	p.pid, err = syscall.ForkExec("/proc/self/exe", []string{actorName}, &syscall.ProcAttr{
 		Dir: "/",
 		// Without preemption the runtime sends its threads no SIGURG, which
 		// a program that traces signals would see.
 		Env:   []string{"PATH=" + commandPath, "HOME=/", "GODEBUG=asyncpreemptoff=1", lanesKey + "=" + strconv.Itoa(lanes)},
 		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(shared)},
 		// Its session tells what it leaves behind if it is killed.
-		Sys: &syscall.SysProcAttr{Setsid: true, UseCgroupFD: cgroupFD >= 0, CgroupFD: max(cgroupFD, 0)},
+		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &p.pidfd, UseCgroupFD: cgroupFD >= 0, CgroupFD: max(cgroupFD, 0)},
 	})
 	if err != nil {
 		_ = unix.Munmap(memory)
 		return nil, fmt.Errorf("start an actor: execute %s again: %w", os.Args[0], err)
 	}
-	p := &process{pid: pid, memory: memory, gone: make(chan struct{})}
 	for i := range lanes {
 		p.lanes = append(p.lanes, &orders{lane: laneAt(memory, i)})
 	}
@@ -116,7 +117,26 @@ func (p *process) tell(ctx context.Context, index int, o order) error {
 	return err
 }
 
-func (p *process) kill() { _ = unix.Kill(p.pid, unix.SIGKILL) }
+// signal fails only for a process that has ended.
+func (p *process) signal(number unix.Signal) { _ = unix.PidfdSendSignal(p.pidfd, number, nil, 0) }
+
+func (p *process) kill() { p.signal(unix.SIGKILL) }
+
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// release gives back what is left of a process that is gone. No order may be
+// under way.
+func (p *process) release() {
+	unix.Close(p.pidfd)
+	_ = unix.Munmap(p.memory)
+}
 
 // Spares are blank actors that were started ahead of time: in a machine before
 // its snapshot is taken, so that a run does not pay for their start.
@@ -161,12 +181,10 @@ func (s *Spares) take(lanes int) *process {
 		last := len(s.processes) - 1
 		p := s.processes[last]
 		s.processes = s.processes[:last]
-		select {
-		case <-p.gone:
-			_ = unix.Munmap(p.memory)
-		default:
+		if !p.hasEnded() {
 			return p
 		}
+		p.release()
 	}
 	return nil
 }
@@ -178,7 +196,7 @@ func (s *Spares) Close() {
 	for _, p := range s.processes {
 		p.kill()
 		<-p.gone
-		_ = unix.Munmap(p.memory)
+		p.release()
 	}
 	s.processes = nil
 }

@@ -1,6 +1,7 @@
 package play
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func sleep(c *call, s *plan.Sleep, _ *plan.Result) error {
 	for left.Nano() > 0 {
 		var rest unix.Timespec
 		err := unix.Nanosleep(&left, &rest)
-		if err == unix.EINTR { //nolint:errorlint // a bare errno
+		if errors.Is(err, unix.EINTR) {
 			left = rest
 			continue
 		}
