@@ -128,7 +128,10 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 		}
 		return func() { _ = file.Close() }, nil
 	case <-ctx.Done():
-		go func() { <-locked; _ = file.Close() }()
+		go func() {
+			_ = <-locked // it cannot be called off
+			_ = file.Close()
+		}()
 		return nil, ctx.Err()
 	}
 }
