@@ -3,6 +3,7 @@ package compile
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,7 +70,10 @@ var (
 	// What clang puts before the text of a static assertion. skep.h says what is wrong with an argument by
 	// means of these, and the text alone is what it means to say.
 	assertionPattern = regexp.MustCompile(`^static assertion failed(?: due to requirement '.*')?: ((?:SHOW|SUBMIT)(?:_STR)?\(.*)$`)
-	optionPattern    = regexp.MustCompile(` \[(?:-Werror,)?-W([^\]]*)\]$`)
+	showPattern      = regexp.MustCompile(`^(?:SHOW|SUBMIT)(?:_STR)?\(`)
+	// What clang says, three times, of a SHOW whose argument is of an incomplete type.
+	unheardPattern = regexp.MustCompile(`incomplete .*type 'typeof \(.*skep_.*' \(aka ('.*')\)$`)
+	optionPattern  = regexp.MustCompile(` \[(?:-Werror,)?-W([^\]]*)\]$`)
 )
 
 // parseDiagnostics reads what clang printed with diagnosticFlags about the source in a file of
@@ -101,7 +105,28 @@ func parseDiagnostics(text, source []byte, name string) []Diagnostic {
 		list = append(list, d)
 		last = &list[len(list)-1]
 	}
-	return list
+	return withoutEchoes(list)
+}
+
+// withoutEchoes leaves out what clang says because skep.h looks at an argument several times: the same once more,
+// and complaints about the type of an argument that has an error itself.
+func withoutEchoes(list []Diagnostic) []Diagnostic {
+	kept := list[:0]
+	for _, d := range list {
+		width := 1
+		if call, _, ok := strings.Cut(d.Message, "): "); ok && showPattern.MatchString(d.Message) {
+			width = len(call) + 1
+		}
+		echo := slices.ContainsFunc(kept, func(k Diagnostic) bool {
+			same := k.Message == d.Message && k.Column == d.Column
+			inside := width > 1 && k.Severity == Error && k.Column >= d.Column && k.Column < d.Column+width
+			return k.File == d.File && k.Line == d.Line && k.Line > 0 && (same || inside)
+		})
+		if !echo {
+			kept = append(kept, d)
+		}
+	}
+	return kept
 }
 
 func newDiagnostic(m []string, lines lines, name string) Diagnostic {
@@ -118,6 +143,9 @@ func newDiagnostic(m []string, lines lines, name string) Diagnostic {
 	}
 	if a := assertionPattern.FindStringSubmatch(d.Message); a != nil {
 		d.Message = a[1]
+	}
+	if a := unheardPattern.FindStringSubmatch(d.Message); a != nil {
+		d.Message = "incomplete type " + a[1] + ": what is in it is not known here"
 	}
 	if m[2] == "" {
 		return d

@@ -57,8 +57,8 @@ func TestEscapes(t *testing.T) {
 		{"blocks", "int f(void)\n{\n" + deep("{", "", "}", 100_000) + "\n}\n", "3:256:", "bracket nesting level exceeded"},
 		{"pointers", "int " + strings.Repeat("*", 200_000) + "p = 0;\n", "", ""},
 		{"unary", "int a = " + strings.Repeat("- ", 200_000) + "1;\n", "", ""},
-		{"large array", "int first;\nint a[1 << 30] = {1};\n", "", "too large"},
-		{"large array twice", "char a[1 << 28] = {1};\nchar b[1 << 28] = {2};\n", "", "too large"},
+		{"large array", "int first;\nint a[1 << 30] = {1};\n", "2:5:", "4096 MiB"},
+		{"large array twice", "char a[1 << 28] = {1};\nchar b[1 << 28] = {2};\n", "1:6:", "256 MiB"},
 		{"macro bomb", bomb(40) + "int x;\nint y = M40 x;\n", "", "too"},
 		{"text of a macro bomb", bomb(40) + "#define S(x) #x\n#define T(x) S(x)\nchar s[] = T(M40);\n", "", "too"},
 		{"not C", "\x7fELF\x02\x01\x01\x00\xff\xfe", "1:1:", ""},
@@ -82,6 +82,9 @@ func TestEscapes(t *testing.T) {
 				}
 				if r.Object != nil || len(list) == 0 {
 					t.Fatal("no error")
+				}
+				if !c.program.own && strings.Contains(test.message, "MiB") {
+					test.place, test.message = " the compiler ran out", "too large" // clang cannot say where
 				}
 				if !strings.HasPrefix(list[0], "prog.bpf.c:"+test.place) || !strings.Contains(strings.Join(list, "\n"), test.message) {
 					t.Errorf("got %q", list)

@@ -19,6 +19,9 @@ func resultOf(out *outcome, r Request, l Limits) (*Result, error) {
 	result := &Result{Diagnostics: parseDiagnostics(out.stderr, r.Source, r.Name)}
 	if sentence := overLimit(out, l); sentence != "" {
 		d := Diagnostic{File: r.Name, Severity: Error, Message: sentence, Range: lastPlace(out.stderr, r.Name)}
+		if d.Line == 0 {
+			d.Message = strings.Replace(sentence, " here", "", 1)
+		}
 		result.Diagnostics = append(result.Diagnostics, d)
 		return result, nil
 	}
@@ -49,7 +52,7 @@ func overLimit(out *outcome, l Limits) string {
 		return fmt.Sprintf("the compiler was stopped here after %v of processor time: this takes too long to compile", l.CPU)
 	case syscall.SIGABRT:
 		if bytes.Contains(out.stderr, []byte("out of memory")) || bytes.Contains(out.stderr, []byte("bad_alloc")) {
-			return fmt.Sprintf("the compiler ran out of memory here (%d MiB): this is too large to compile", l.Memory>>20)
+			return fmt.Sprintf("the compiler ran out of memory here (%d MiB): something is too large to compile", l.Memory>>20)
 		}
 		return "the compiler gave up here: " + fatalMessage(out.stderr)
 	default:

@@ -9,6 +9,7 @@
 #include "llvm/ADT/DenseSet.h"
 
 #include <functional>
+#include <string>
 #include <vector>
 
 using namespace clang;
@@ -86,6 +87,24 @@ public:
     needed.addType(declaration->getType());
     return true;
   }
+  // clang builds the bytes of an initialized variable in memory, several times over: it dies of
+  // a large one without saying which it was.
+  bool VisitVarDecl(VarDecl *variable) {
+    const ASTContext &context = variable->getASTContext();
+    QualType type = variable->getType();
+    if (!variable->hasInit() || type->isIncompleteType() || type->isDependentType())
+      return true;
+    int64_t size = context.getTypeSizeInChars(type).getQuantity() >> 20;
+    if (size > largestVariable) {
+      DiagnosticsEngine &diagnostics = context.getDiagnostics();
+      diagnostics.Report(variable->getLocation(),
+                         diagnostics.getCustomDiagID(DiagnosticsEngine::Error,
+                                                     "'%0' takes %1 MiB; an initialized variable "
+                                                     "can have %2 MiB at most"))
+          << variable->getName() << std::to_string(size) << std::to_string(largestVariable);
+    }
+    return true;
+  }
   bool VisitTypedefNameDecl(TypedefNameDecl *declaration) {
     needed.addType(declaration->getUnderlyingType());
     return true;
@@ -96,6 +115,8 @@ public:
   }
 
 private:
+  static constexpr int64_t largestVariable = 16; // MiB
+
   Needed &needed;
 };
 
@@ -152,6 +173,8 @@ public:
   }
 
   void HandleTranslationUnit(ASTContext &context) override {
+    if (context.getDiagnostics().hasErrorOccurred())
+      held.clear();
     // Without a precompiled header there is no source yet.
     auto *before = static_cast<ExternalSemaSource *>(context.getExternalSource());
     context.setExternalSource(new OutsideRecords(before ? before : new ExternalSemaSource, needed));

@@ -197,7 +197,7 @@ static __attribute__((noinline)) int skep_bytes_(unsigned int site, const void *
 		skep_bad_ = !SKEP_IS_ARITHMETIC_(skep_class_) && !SKEP_IS_ADDRESS_(skep_class_) && \
 			    !SKEP_IS_RECORD_(skep_class_), \
 	}; \
-	_Static_assert(skep_class_ != 0, what ": this has no value (it is void)"); \
+	_Static_assert(skep_class_ != 0, what ": this has no value (void)"); \
 	_Static_assert(!skep_bad_ || skep_class_ == 0, what ": BPF has no values of this type (floating point or complex)"); \
 	_Static_assert(!skep_function_, what ": this is a function; call it, or take its address with &"); \
 	__typeof__(*__builtin_choose_expr(skep_bad_ || skep_function_, (char *)0, \
