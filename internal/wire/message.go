@@ -1,6 +1,6 @@
 package wire
 
-import "github.com/skep-dev/skep/internal/scene"
+import "github.com/skep-dev/skep/internal/scene/plan"
 
 // A Kind says what a frame carries.
 type Kind uint8
@@ -25,7 +25,7 @@ const (
 	KindEvent   Kind = 'e' // binary: see Event
 	KindTrace   Kind = 't' // Trace
 	KindPacket  Kind = 'k' // Packet
-	KindStep    Kind = 'x' // scene.Result
+	KindStep    Kind = 'x' // plan.Result
 	KindGlobal  Kind = 'v' // Global
 	KindEntries Kind = 'n' // Entries
 	KindLog     Kind = 'l' // Log
@@ -61,7 +61,7 @@ type Run struct {
 	// interface name.
 	AttachTo map[string]string `json:"attach_to,omitempty"`
 	// Scene is what happens while the program is attached.
-	Scene scene.Plan `json:"scene"`
+	Scene plan.Plan `json:"scene"`
 	// Seconds is how long the program stays attached. 0: until the scene
 	// has ended and the buffers are drained.
 	Seconds float64 `json:"seconds,omitempty"`
