@@ -17,7 +17,7 @@ import (
 // important, dependencies are added.
 var modules = []string{
 	"virtio_mmio", "virtio_console",
-	"veth", "dummy", "netkit", "sch_ingress", "sch_clsact", "cls_bpf", "act_bpf",
+	"veth", "dummy", "netkit", "sch_ingress", "sch_clsact", "cls_bpf", "cls_matchall", "act_bpf",
 	"af_packet", "tcp_diag", "nf_defrag_ipv4", "nf_defrag_ipv6",
 }
 
