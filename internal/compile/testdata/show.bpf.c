@@ -52,7 +52,7 @@ int show(struct trace_event_raw_sched_process_exec *ctx)
 	SHOW(answer); SHOW(colour); SHOW(yes); SHOW(small); SHOW(negative); SHOW(wide);
 	SHOW(ip.ihl); SHOW(ip.ihl * 4); SHOW(task->in_iowait);
 	SHOW(zero++);
-	SHOW(pointer); SHOW((char *)pointer); SHOW(&show); SHOW(&zero);
+	SHOW(pointer); SHOW((char *)pointer); SHOW(&zero);
 	/* Aggregates: on the stack, in a map, global, in the kernel, without a name. */
 	SHOW(p); SHOW(&p); SHOW(p.name); SHOW(numbers); SHOW(numbers[1]); SHOW(anonymous);
 	SHOW(global); SHOW(global.name);
