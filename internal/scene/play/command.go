@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/skep-dev/skep/internal/scene/plan"
 	"golang.org/x/sys/unix"
@@ -205,7 +204,7 @@ func (c *call) finish(command *command, r *plan.Result) error {
 		r.Signal = unix.SignalName(status.Signal())
 	}
 	if errors.Is(timeout, errTimeout) {
-		return fmt.Errorf("killed after %s: %w", time.Until(c.deadline).Abs().Round(time.Millisecond), errTimeout)
+		return fmt.Errorf("%w: the command and its process group were killed", errTimeout)
 	}
 	return timeout
 }
