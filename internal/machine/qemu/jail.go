@@ -62,6 +62,9 @@ func (j jail) command(qemuArgs []string) []string {
 	for _, bind := range j.binds {
 		command = append(command, "--ro-bind", bind[0], bind[1])
 	}
+	// What bubblewrap put together is in memory without a limit; nothing in
+	// the jail writes files.
+	command = append(command, "--remount-ro", "/dev", "--remount-ro", "/")
 	command = append(command, "--chdir", "/", "--", j.qemu)
 	return append(command, qemuArgs...)
 }

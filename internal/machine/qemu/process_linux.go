@@ -1,10 +1,25 @@
 package qemu
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
-// sysProcAttr ties the jail's end to ours: bubblewrap dies with the thread
-// that started it, and what it holds dies with bubblewrap. The process group
-// of its own keeps a terminal's Ctrl-C for us, who then clean up.
+// sysProcAttr makes bubblewrap the first process of a process name space of
+// its own, so that the kernel ends all that it has started together with it,
+// at any moment. bubblewrap's --die-with-parent alone does not do that: until
+// the processes inside have asked for it, which takes milliseconds, they
+// survive it.
+//
+// bubblewrap itself is tied to the thread that starts it. The process group of
+// its own keeps a terminal's Ctrl-C for us, who then clean up.
 func sysProcAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
+	uid, gid := os.Getuid(), os.Getgid()
+	return &syscall.SysProcAttr{
+		Setpgid:     true,
+		Pdeathsig:   syscall.SIGKILL,
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
+	}
 }

@@ -41,7 +41,7 @@ func newMonitor(ctx context.Context, conn *net.UnixConn) (*monitor, error) {
 	defer stop()
 	var greeting reply
 	if err := m.decoder.Decode(&greeting); err != nil {
-		return nil, fmt.Errorf("wait for QEMU's greeting: %w", err)
+		return nil, fmt.Errorf("wait for QEMU's greeting: %w", causeOf(ctx, err))
 	}
 	if greeting.QMP == nil {
 		return nil, errors.New("QEMU did not greet")
@@ -58,6 +58,14 @@ func (m *monitor) boundBy(ctx context.Context) (lift func()) {
 			_ = m.conn.SetDeadline(time.Time{})
 		}
 	}
+}
+
+// causeOf prefers the end of ctx to what it did to the socket.
+func causeOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }
 
 // execute runs one command and decodes what it returns into result, if any.
@@ -84,12 +92,12 @@ func (m *monitor) executeWith(ctx context.Context, control []byte, command strin
 		return err
 	}
 	if _, _, err := m.conn.WriteMsgUnix(append(line, '\n'), control, nil); err != nil {
-		return fmt.Errorf("tell QEMU to %s: %w", command, err)
+		return fmt.Errorf("tell QEMU to %s: %w", command, causeOf(ctx, err))
 	}
 	for range maxReplies {
 		var r reply
 		if err := m.decoder.Decode(&r); err != nil {
-			return fmt.Errorf("wait for QEMU's answer to %s: %w", command, err)
+			return fmt.Errorf("wait for QEMU's answer to %s: %w", command, causeOf(ctx, err))
 		}
 		switch {
 		case r.Error != nil:

@@ -142,9 +142,12 @@ func (v *vm) Save(ctx context.Context, ram, state *os.File) error {
 func (v *vm) Close() error {
 	v.closeOnce.Do(func() {
 		if v.command != nil && v.command.Process != nil {
-			_ = v.command.Process.Kill()
+			_ = v.command.Process.Kill() // and with it its process name space
 		}
-		<-v.exited
+		<-v.exited // and all who had its standard error
+		if v.console != nil && v.command.Process != nil {
+			<-v.console.done // read to its end
+		}
 		for _, s := range v.sockets {
 			_ = s.Close()
 		}
