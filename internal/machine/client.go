@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -78,12 +77,12 @@ func (m *Machine) wake(ctx context.Context) error {
 		return err
 	}
 	w := wire.Wake{UnixNano: time.Now().UnixNano(), Entropy: entropy}
-	return wire.Write(m.vm, wire.KindWake, wire.MarshalWake(w))
+	return m.write(ctx, wire.KindWake, wire.MarshalWake(w))
 }
 
 // read receives one frame; the end of ctx ends the wait.
 func (m *Machine) read(ctx context.Context) (Frame, error) {
-	stop := context.AfterFunc(ctx, func() { _ = m.vm.SetReadDeadline(time.Unix(1, 0)) })
+	stop := m.boundBy(ctx)
 	defer stop()
 	kind, payload, err := wire.Read(m.vm)
 	if err == nil {
@@ -92,10 +91,22 @@ func (m *Machine) read(ctx context.Context) (Frame, error) {
 	if cause := context.Cause(ctx); cause != nil {
 		return Frame{}, cause
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return Frame{}, &DiedError{Console: m.vm.Console(), Cause: err}
+	if errors.Is(err, wire.ErrFrame) {
+		return Frame{}, err
 	}
-	return Frame{}, err
+	return Frame{}, m.died(err)
+}
+
+// boundBy makes the end of ctx the end of reads and writes, for good.
+func (m *Machine) boundBy(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = m.vm.SetDeadline(time.Unix(1, 0)) })
+}
+
+// died turns a broken channel into what it means. The machine is of no use any
+// more, and only once it is gone has all of its console arrived.
+func (m *Machine) died(err error) error {
+	_ = m.Close()
+	return &DiedError{Console: m.vm.Console(), Cause: err}
 }
 
 // ErrUsed says that a machine has already had its run.
@@ -114,17 +125,17 @@ func (m *Machine) Run(ctx context.Context, run wire.Run, object []byte, grace ti
 	if err != nil {
 		return wire.End{}, err
 	}
-	if err := wire.Write(m.vm, wire.KindRun, payload); err != nil {
-		return wire.End{}, m.explainWrite(err)
-	}
 	hard, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	stop := context.AfterFunc(ctx, func() {
-		_ = wire.Write(m.vm, wire.KindCancel, nil)
 		timer := time.AfterFunc(grace, func() { giveUp(context.Cause(ctx)) })
 		context.AfterFunc(hard, func() { timer.Stop() })
+		_ = wire.Write(m.vm, wire.KindCancel, nil) // waits for a guest that does not read
 	})
 	defer stop()
+	if err := m.write(hard, wire.KindRun, payload); err != nil {
+		return wire.End{}, err
+	}
 	for {
 		frame, err := m.read(hard)
 		if err != nil {
@@ -143,9 +154,19 @@ func (m *Machine) Run(ctx context.Context, run wire.Run, object []byte, grace ti
 	}
 }
 
-// explainWrite turns a broken channel into what it means.
-func (m *Machine) explainWrite(err error) error {
-	return &DiedError{Console: m.vm.Console(), Cause: err}
+// write sends one frame; the end of ctx ends the wait for a guest that does
+// not read.
+func (m *Machine) write(ctx context.Context, kind wire.Kind, payload []byte) error {
+	stop := m.boundBy(ctx)
+	defer stop()
+	err := wire.Write(m.vm, kind, payload)
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return m.died(err)
 }
 
 // Console is the end of what the machine's kernel wrote on its serial line.

@@ -30,8 +30,8 @@ type Engine interface {
 // the channel, and hostile.
 type VM interface {
 	io.ReadWriter
-	// SetReadDeadline bounds Read, as net.Conn's does.
-	SetReadDeadline(time.Time) error
+	// SetDeadline bounds Read and Write, as net.Conn's does.
+	SetDeadline(time.Time) error
 	// Save writes memory and device state of a booted machine, which is of
 	// no use afterwards.
 	Save(ctx context.Context, ram, state *os.File) error
@@ -39,7 +39,8 @@ type VM interface {
 	// instructions.
 	Resume(ctx context.Context) error
 	Pause(ctx context.Context) error
-	// Console is the end of what the kernel wrote on its serial line.
+	// Console is the end of what the kernel wrote on its serial line; after
+	// Close, nothing of it is still on its way.
 	Console() string
 	// PID is the process on the host, for measuring.
 	PID() int

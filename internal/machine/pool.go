@@ -34,6 +34,7 @@ type Pool struct {
 	mu      sync.Mutex
 	cond    *sync.Cond // waiting, running, wanted, closed or err changed
 	waiting []*Machine
+	coming  int // being prepared
 	running int // taken and not closed yet
 	wanted  int // callers of Get without a machine
 	err     error
@@ -108,10 +109,15 @@ func (p *Pool) Ready(ctx context.Context) error {
 	for len(p.waiting) < p.o.Size && p.err == nil && !p.closed && ctx.Err() == nil {
 		p.cond.Wait()
 	}
-	if p.err != nil {
+	switch {
+	case p.closed:
+		return ErrPoolClosed
+	case p.err != nil:
 		return p.err
+	case len(p.waiting) < p.o.Size:
+		return fmt.Errorf("wait for the machines: %w", context.Cause(ctx))
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Machines are the waiting ones, for measuring.
@@ -142,6 +148,7 @@ func (p *Pool) work() {
 	for p.waitForWork() {
 		m, err := p.prepare()
 		p.mu.Lock()
+		p.coming--
 		switch {
 		case err != nil:
 			p.err = err
@@ -157,24 +164,30 @@ func (p *Pool) work() {
 	}
 }
 
-// waitForWork waits until a machine should be prepared; false: never again.
+// waitForWork waits until a machine should be prepared, and counts it as
+// coming; false: never again.
 func (p *Pool) waitForWork() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.closed && !p.shouldPrepare() {
 		p.cond.Wait()
 	}
-	return !p.closed
+	if p.closed {
+		return false
+	}
+	p.coming++
+	return true
 }
 
 func (p *Pool) shouldPrepare() bool {
 	if p.err != nil { // until somebody has heard of it
 		return false
 	}
-	if p.wanted > len(p.waiting) {
+	ready := len(p.waiting) + p.coming
+	if p.wanted > ready {
 		return true
 	}
-	return len(p.waiting) < p.o.Size && (p.o.Eager || p.running == 0)
+	return ready < p.o.Size && (p.o.Eager || p.running == 0)
 }
 
 func (p *Pool) prepare() (*Machine, error) {

@@ -38,7 +38,7 @@ func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat,
 	if err := m.Preheat(ctx, preheat); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(makeParent(dir), ".snapshot-")
+	temporary, err := os.MkdirTemp(makeParent(dir), unfinished(dir)+"*")
 	if err != nil {
 		return fmt.Errorf("save a snapshot: %w", err)
 	}
@@ -57,6 +57,34 @@ func makeParent(dir string) string {
 	parent := filepath.Dir(dir)
 	_ = os.MkdirAll(parent, 0o755) // MkdirTemp tells if that failed
 	return parent
+}
+
+// unfinished is how the names of folders begin in which a snapshot for dir is
+// being saved.
+func unfinished(dir string) string { return ".unfinished-" + filepath.Base(dir) + "-" }
+
+// Folders in which images are made are used for less than bootDeadline.
+const (
+	bootPrefix = ".boot-"
+	bootKept   = time.Hour
+)
+
+// sweep removes what processes that were killed meanwhile have left. The
+// caller has the lock of dir's kernel.
+func sweep(dir string) {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), unfinished(dir)+"*"))
+	if err != nil { // a folder that looks like a pattern; nothing depends on it
+		return
+	}
+	for _, folder := range left {
+		_ = os.RemoveAll(folder)
+	}
+	images, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), bootPrefix+"*"))
+	for _, folder := range images {
+		if info, err := os.Stat(folder); err == nil && time.Since(info.ModTime()) > bootKept {
+			_ = os.RemoveAll(folder)
+		}
+	}
 }
 
 // Preheat runs warming objects in an unused machine.
@@ -91,7 +119,17 @@ func (m *Machine) save(ctx context.Context, identity string, hello wire.Hello, d
 	if err := m.vm.Save(ctx, ram, state); err != nil {
 		return fmt.Errorf("save a snapshot: %w", err)
 	}
-	text, err := json.MarshalIndent(meta{identity, hello}, "", "  ")
+	// metaFile must not reach the disk before what it describes.
+	for _, file := range []*os.File{ram, state} {
+		if err := file.Sync(); err != nil {
+			return fmt.Errorf("save a snapshot: %w", err)
+		}
+	}
+	info, err := state.Stat()
+	if err != nil {
+		return fmt.Errorf("save a snapshot: %w", err)
+	}
+	text, err := json.MarshalIndent(meta{identity, hello, info.Size()}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, erro
 	if snapshot, err = LoadSnapshot(dir, identity); !errors.Is(err, ErrNoSnapshot) {
 		return snapshot, err // another process made it meanwhile
 	}
+	sweep(dir)
 	if s.Note != nil {
 		s.Note(fmt.Sprintf("booting Linux %s once and saving it warm (some seconds, only the first time)", k.Release))
 	}
@@ -141,7 +142,7 @@ func (s *Shelf) WithImage(k *kernel.Kernel, f func(Image) error) error {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(s.Dir, ".boot-")
+	work, err := os.MkdirTemp(s.Dir, bootPrefix)
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ const (
 
 // meta is metaFile's content: written last, it makes the snapshot complete.
 type meta struct {
-	Identity string     `json:"identity"`
-	Hello    wire.Hello `json:"hello"`
+	Identity  string     `json:"identity"`
+	Hello     wire.Hello `json:"hello"`
+	StateSize int64      `json:"state_size"` // bytes; the memory has Memory
 }
 
 // ErrNoSnapshot says that a folder holds no complete snapshot.
@@ -53,18 +54,18 @@ func LoadSnapshot(dir, identity string) (*Snapshot, error) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Identity != identity {
 		return nil, fmt.Errorf("%w for this engine in %s", ErrNoSnapshot, dir)
 	}
+	saved, err := m.open(dir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Snapshot{Hello: m.Hello, loading: make(chan struct{})}
 	if s.ram, err = NewMemory(ramFile, Memory); err != nil {
+		_ = saved.Close()
 		return nil, err
 	}
 	if s.state, err = loadFile(filepath.Join(dir, stateFile)); err != nil {
+		_ = saved.Close()
 		_ = s.ram.Close()
-		return nil, fmt.Errorf("load a snapshot: %w", err)
-	}
-	saved, err := os.Open(filepath.Join(dir, ramFile))
-	if err != nil {
-		_ = s.ram.Close()
-		_ = s.state.Close()
 		return nil, fmt.Errorf("load a snapshot: %w", err)
 	}
 	go func() {
@@ -77,6 +78,28 @@ func LoadSnapshot(dir, identity string) (*Snapshot, error) {
 		s.err = seal(s.ram)
 	}()
 	return s, nil
+}
+
+// open opens the saved memory, if both files are as long as they were when
+// they were saved: a power failure or a full disk may have shortened them.
+func (m meta) open(dir string) (ram *os.File, err error) {
+	state, err := os.Stat(filepath.Join(dir, stateFile))
+	if err != nil || state.Size() != m.StateSize {
+		return nil, fmt.Errorf("%w that is whole in %s", ErrNoSnapshot, dir)
+	}
+	ram, err = os.Open(filepath.Join(dir, ramFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w that is whole in %s", ErrNoSnapshot, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load a snapshot: %w", err)
+	}
+	info, err := ram.Stat()
+	if err != nil || info.Size() != Memory {
+		_ = ram.Close()
+		return nil, fmt.Errorf("%w that is whole in %s", ErrNoSnapshot, dir)
+	}
+	return ram, nil
 }
 
 func loadFile(path string) (*os.File, error) {

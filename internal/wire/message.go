@@ -11,7 +11,6 @@ const (
 	KindWake   Kind = 'W' // binary: see Wake; no answer
 	KindRun    Kind = 'R' // Run (JSON), then the object: see MarshalRun
 	KindCancel Kind = 'C' // end the scene now, drain and report
-	KindReset  Kind = 'Z' // tear down what a preheating run left; answered by KindPong
 )
 
 // Guest to host. All payloads are JSON except KindEvent's.

@@ -20,7 +20,6 @@ func Up() (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Our own clock readings must not jump with the host's.
 	loaded, missing := loadModules(ModulesDir)
 	failed = append(failed, missing...)
 	steps := []struct {
