@@ -5,6 +5,10 @@
  * socket keeps. The packet begins with the UDP header here, because that is
  * where the socket takes over. So a datagram "Hello" becomes "Hell".
  *
+ * This scene sends it and prints what arrives:
+ *
+ *	skep run examples/hello-hell.bpf.c --scene examples/hello-hell.scene.yaml
+ *
  * Look at: __sk_buff is not the kernel's struct sk_buff. It is a view that the
  * verifier translates field by field.
  */

@@ -32,7 +32,7 @@ int stamp(struct __sk_buff *skb)
 	__u64 time = bpf_ktime_get_ns();
 
 	bpf_perf_event_output(skb, &events, BPF_F_CURRENT_CPU, &time, sizeof(time));
-	return 0;
+	return skb->len; /* keep all of the packet; 0 would drop it */
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -5,7 +5,10 @@
  * be preceded by a comparison with data_end, or the verifier refuses.
  *
  * Look at: the counters are a per-CPU array, so that no two processors ever
- * write the same number; whoever reads adds them up.
+ * write the same number; whoever reads adds them up. This scene sends to the
+ * port that is dropped and to another one:
+ *
+ *	skep run examples/packets.bpf.c --scene examples/packets.scene.yaml
  */
 #include "vmlinux.h"
 #include <bpf/bpf_endian.h>

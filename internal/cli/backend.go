@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/skep-dev/skep/internal/compile"
@@ -92,12 +93,17 @@ func (b *backend) Close() error {
 
 // selectKernels resolves what --kernel says.
 func selectKernels(text string) ([]*kernel.Kernel, error) {
-	kernels, err := openKernels().Select(text)
-	if err != nil {
+	if err := anyKernel(); err != nil && !strings.ContainsRune(text, '/') {
 		return nil, err
 	}
-	if len(kernels) == 0 {
-		return nil, fmt.Errorf("%w: no kernel has been fetched yet: run 'skep kernel pull'", kernel.ErrNotFound)
+	return openKernels().Select(text)
+}
+
+// anyKernel fails if no kernel has been fetched yet.
+func anyKernel() error {
+	kernels, err := openKernels().List()
+	if err == nil && len(kernels) == 0 {
+		return fmt.Errorf("%w: none has been fetched yet: run 'skep kernel pull'", kernel.ErrNotFound)
 	}
-	return kernels, nil
+	return err
 }

@@ -3,12 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/skep-dev/skep/internal/kernel"
-	"golang.org/x/term"
 )
 
 // bar shows how far a long piece of work is: one line that is redrawn on a
@@ -25,8 +23,7 @@ type bar struct {
 const barWidth = 24
 
 func newBar(w io.Writer, title string) *bar {
-	file, ok := w.(*os.File)
-	return &bar{w: w, title: title, redraw: ok && term.IsTerminal(int(file.Fd()))}
+	return &bar{w: w, title: title, redraw: isTerminal(w)}
 }
 
 // phases in words.

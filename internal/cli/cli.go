@@ -14,6 +14,7 @@ import (
 	"github.com/skep-dev/skep/internal/kernel"
 	"github.com/skep-dev/skep/internal/run"
 	"github.com/skep-dev/skep/internal/source"
+	"golang.org/x/term"
 )
 
 // grammar is the command line, as kong reads it.
@@ -30,6 +31,40 @@ type grammar struct {
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// program reads a program from a file, or from the terminal if path is "-".
+func (t *terminal) program(path string) (source.Program, error) {
+	if path == "-" {
+		return source.Read("stdin.bpf.c", t.in)
+	}
+	return source.ReadFile(path)
+}
+
+// reader is who reads the output. When they leave, as head does when it has
+// seen enough, what is under way is ended.
+type reader struct {
+	w    io.Writer
+	gone func()
+	left bool
+}
+
+func (r *reader) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	if err != nil && !r.left {
+		r.left = true
+		r.gone()
+	}
+	return n, err
+}
+
+// isTerminal tells whether a person reads.
+func isTerminal(w io.Writer) bool {
+	if r, ok := w.(*reader); ok {
+		w = r.w
+	}
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // exitError ends a command with a code and, if it has one, a message.
@@ -50,6 +85,12 @@ func usageError(format string, args ...any) error {
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// A broken pipe is an error like others, so that a run cleans up behind
+	// itself; without this the Go runtime ends the process at once.
+	signal.Ignore(syscall.SIGPIPE)
+	output := &reader{w: out, gone: cancel}
 	var g grammar
 	exited := -1
 	parser, err := kong.New(&g,
@@ -60,7 +101,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&terminal{in, out, errOut}),
+		kong.Bind(&terminal{in, output, errOut}),
 	)
 	if err != nil {
 		fmt.Fprintln(errOut, "skep:", err)
@@ -77,7 +118,11 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "skep: %v\nSee 'skep --help'.\n", err)
 		return run.ExitUsage
 	}
-	return exitCode(command.Run(), errOut)
+	err = command.Run()
+	if output.left {
+		return run.ExitOurs // nobody is there who would want to read more
+	}
+	return exitCode(err, errOut)
 }
 
 // exitCode prints what a command failed with and tells whose fault it is.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -54,14 +55,26 @@ func printComparison(w io.Writer, rows []comparison) {
 			share(r.loaded, r.programs), share(r.attached, r.tried), r.events, r.traces, r.shows, r.end.State, r.end.Seconds)
 	}
 	_ = table.Flush() // as unwritable as the rest of the output
-	for _, r := range rows {
-		if r.sample != "" {
-			fmt.Fprintf(w, "\n%s, first event: %s\n", r.kernel.Series, r.sample)
+	if slices.ContainsFunc(rows, func(r comparison) bool { return r.sample != "" }) {
+		fmt.Fprintln(w, "\nThe first event on each:")
+		samples := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, r := range rows {
+			fmt.Fprintf(samples, "  %s\t%s\n", r.kernel.Series, orNone(r.sample))
 		}
+		_ = samples.Flush()
+	}
+	for _, r := range rows {
 		if r.end.Message != "" {
 			fmt.Fprintf(w, "\n%s: %s: %s\n", r.kernel.Series, r.end.State, printable(r.end.Message))
 		}
 	}
+}
+
+func orNone(sample string) string {
+	if sample == "" {
+		return "none"
+	}
+	return sample
 }
 
 // share says how many of how many.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 
 	"github.com/skep-dev/skep/btfc"
 )
@@ -14,16 +15,24 @@ type headerCommand struct {
 
 // Run prints the types with what they are made of.
 func (c *headerCommand) Run(t *terminal) error {
-	k, err := openKernels().Get(c.Kernel)
+	kernels, err := selectKernels(c.Kernel)
 	if err != nil {
 		return err
 	}
+	if len(kernels) != 1 {
+		return usageError("a header is of one kernel, not %d: --kernel %s", len(kernels), kernels[0].Series)
+	}
+	k := kernels[0]
 	spec, err := k.BTFSpec()
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(t.out)
 	if err := btfc.Write(out, spec, c.options()); err != nil {
+		var unknown *btfc.UnknownTypeError
+		if errors.As(err, &unknown) {
+			return usageError("Linux %s: %v", k.Series, err)
+		}
 		return err
 	}
 	return out.Flush()

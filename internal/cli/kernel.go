@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -95,7 +96,11 @@ type kernelRemoveCommand struct {
 // Run removes the named kernels.
 func (c *kernelRemoveCommand) Run(t *terminal) error {
 	for _, name := range c.Names {
-		if err := openKernels().Remove(name); err != nil {
+		err := openKernels().Remove(name)
+		if errors.Is(err, kernel.ErrNotFound) {
+			return usageError("there is no kernel %s to remove: see 'skep kernel list'", name)
+		}
+		if err != nil {
 			return err
 		}
 		fmt.Fprintf(t.out, "removed Linux %s\n", name)

@@ -17,10 +17,17 @@ type column struct {
 // widestColumn keeps one long string from pushing the rest off the screen.
 const widestColumn = 40
 
+// mostBetween is how many rows of other kinds, which say what they are, may
+// stand between an event and the names of its columns.
+const mostBetween = 20
+
 // event prints a record as a row under its fields' names.
 func (p *printer) event(at float64, r run.Record) {
-	if len(r.Fields) == 0 {
-		p.record = ""
+	fields := r.Fields
+	if len(fields) == 0 && r.TypeName != "" && len(r.Candidates) == 0 {
+		fields = []run.Field{{Name: "value", Text: r.Text}}
+	}
+	if len(fields) == 0 {
 		name := r.TypeName
 		if len(r.Candidates) > 0 {
 			name = "one of " + strings.Join(r.Candidates, ", ")
@@ -28,12 +35,13 @@ func (p *printer) event(at float64, r run.Record) {
 		p.row(at, "event", strings.TrimSpace(fmt.Sprintf("%s %s", p.paint(roleFaint, r.Map+" "+name), r.Text)))
 		return
 	}
-	if key := r.Map + "\x00" + r.TypeName; key != p.record {
-		p.eventHead(r)
-		p.record = key
+	if key := r.Map + "\x00" + r.TypeName; key != p.record || p.between > mostBetween {
+		p.eventHead(r, fields)
+		p.record, p.between = key, 0
 	}
-	cells := make([]string, len(r.Fields))
-	for i, f := range r.Fields {
+	p.block = ""
+	cells := make([]string, len(fields))
+	for i, f := range fields {
 		width := len(f.Text)
 		if i < len(p.columns) {
 			// a wider value widens its column from here on
@@ -46,10 +54,10 @@ func (p *printer) event(at float64, r run.Record) {
 }
 
 // eventHead begins a table.
-func (p *printer) eventHead(r run.Record) {
-	p.columns = make([]column, len(r.Fields))
-	heads := make([]string, len(r.Fields))
-	for i, f := range r.Fields {
+func (p *printer) eventHead(r run.Record, fields []run.Field) {
+	p.columns = make([]column, len(fields))
+	heads := make([]string, len(fields))
+	for i, f := range fields {
 		p.columns[i] = column{f.Name, max(utf8.RuneCountInString(f.Name), min(utf8.RuneCountInString(f.Text), widestColumn), 6)}
 		heads[i] = pad(strings.ToUpper(f.Name), p.columns[i].width)
 	}
@@ -58,7 +66,7 @@ func (p *printer) eventHead(r run.Record) {
 		from = " by " + r.Program
 	}
 	fmt.Fprintf(p.w, "\n%s %s\n", p.paint(roleTitle, r.TypeName), p.paint(roleFaint, "in "+r.Map+from))
-	fmt.Fprintf(p.w, "%s  %s\n", p.paint(roleFaint, pad("    TIME", 8)), p.paint(roleFaint, strings.TrimRight(strings.Join(heads, "  "), " ")))
+	fmt.Fprintf(p.w, "%s  %s\n", p.paint(roleFaint, "    TIME"), p.paint(roleFaint, strings.TrimRight(strings.Join(heads, "  "), " ")))
 }
 
 func (p *printer) show(at float64, s run.Show) {
@@ -81,17 +89,47 @@ func (p *printer) packet(at float64, b run.Packet) {
 	}
 }
 
-// step prints only the steps that went wrong: the others are what the events
-// show.
+// step prints what went wrong, and what the steps saw that the user named: the
+// others are what the events show.
 func (p *printer) step(at float64, s run.Step) {
-	if s.OK {
-		return
-	}
+	named := s.Name != "" && s.Name != s.Kind
 	name := s.Name
-	if name == "" {
+	if !named {
 		name = s.Kind
 	}
-	p.row(at, p.paint(roleBad, "step"), fmt.Sprintf("%s: %s", printable(name), printable(s.Error)))
+	switch {
+	case !s.OK:
+		p.row(at, p.paint(roleBad, pad("step", 6)), fmt.Sprintf("%s: %s", printable(name), printable(s.Error)))
+	case named && p.steps && !s.Setup:
+		p.row(at, "step", fmt.Sprintf("%s: %s", printable(name), saw(s)))
+	}
+}
+
+// longestSeen of the text that a step saw, in bytes.
+const longestSeen = 200
+
+// saw says what a step saw in one line.
+func saw(s run.Step) string {
+	var parts []string
+	if s.Errno != "" {
+		parts = append(parts, printable(s.Errno))
+	}
+	if s.Exit != nil {
+		parts = append(parts, fmt.Sprintf("exit %d", *s.Exit))
+	}
+	if s.Signal != "" {
+		parts = append(parts, printable(s.Signal))
+	}
+	if s.PacketCount > 0 {
+		parts = append(parts, fmt.Sprintf("%d packets", s.PacketCount))
+	}
+	if len(s.Bytes) > 0 {
+		parts = append(parts, fmt.Sprintf("%q", s.Bytes[:min(len(s.Bytes), longestSeen)]))
+	}
+	if len(parts) == 0 {
+		return "ok"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // maxEntriesShown of a map on a terminal; --json has them all.
@@ -105,12 +143,16 @@ func (p *printer) entries(e run.Entries) {
 	if m, ok := p.maps[e.Map]; ok {
 		kind = fmt.Sprintf(" (%s, %s → %s)", m.MapType, orUnknown(m.KeyType), orUnknown(m.ValueType))
 	}
+	p.block, p.record = "map", ""
 	fmt.Fprintf(p.w, "\n%s%s\n", p.paint(roleTitle, "map "+e.Map), p.paint(roleFaint, kind))
 	for _, entry := range e.Entries[:min(len(e.Entries), maxEntriesShown)] {
 		fmt.Fprintf(p.w, "  %s → %s\n", entry.KeyText, p.paint(roleValue, entry.ValueText))
 	}
 	if left := len(e.Entries) - maxEntriesShown; left > 0 {
 		fmt.Fprintf(p.w, "  and %d more (--json has them)\n", left)
+	}
+	if e.Zero > 0 {
+		fmt.Fprintf(p.w, "  %s\n", p.paint(roleFaint, fmt.Sprintf("and %d that are all zero", e.Zero)))
 	}
 	if e.Truncated {
 		fmt.Fprintf(p.w, "  %s\n", p.paint(roleWarn, "the map has more entries than are sent"))
@@ -124,23 +166,32 @@ func orUnknown(name string) string {
 	return name
 }
 
+// lastLines of a verifier's log are shown: the reason stands near its end.
+const lastLines = 40
+
 // log prints a verifier's or kernel's text with a margin.
 func (p *printer) log(l run.Log) {
 	title := l.From + " log"
 	if l.Program != "" {
 		title += " of " + l.Program
 	}
+	p.block, p.record = title, ""
 	fmt.Fprintf(p.w, "\n%s\n", p.paint(roleTitle, title))
-	for line := range strings.Lines(strings.TrimRight(printableLines(l.Text), "\n")) {
-		fmt.Fprintf(p.w, "  | %s", line)
+	lines := strings.Split(strings.TrimRight(printableLines(l.Text), "\n"), "\n")
+	if left := len(lines) - lastLines; l.From == "verifier" && !p.wholeLogs && left > 0 {
+		fmt.Fprintf(p.w, "  %s\n", p.paint(roleFaint, fmt.Sprintf("%d lines before these are left out: --log prints all, --json has them", left)))
+		lines = lines[left:]
 	}
-	fmt.Fprintln(p.w)
+	for _, line := range lines {
+		fmt.Fprintf(p.w, "  | %s\n", line)
+	}
 	if l.Truncated {
 		fmt.Fprintf(p.w, "  %s\n", p.paint(roleWarn, "cut here: the log is longer than what is kept"))
 	}
 }
 
 func (p *printer) stats(s run.Stats) {
+	p.heading("statistics")
 	if s.Runs == 0 {
 		fmt.Fprintf(p.w, "  %s never ran\n", s.Program)
 		return
@@ -164,7 +215,7 @@ func (p *printer) end(e run.End) {
 	}
 	fmt.Fprintf(p.w, "\n%s%s %s\n", p.paint(role, string(e.State)), text,
 		p.paint(roleFaint, fmt.Sprintf("(Linux %s, %.2f s)", e.Kernel, e.Seconds)))
-	if e.Feature != "" && e.Since != "" {
-		fmt.Fprintf(p.w, "%s is there since Linux %s: choose a newer one with --kernel\n", printable(e.Feature), e.Since)
+	if e.State == run.Unsupported {
+		fmt.Fprintln(p.w, "--kernel all shows which of the kernels here can do it")
 	}
 }

@@ -16,7 +16,10 @@ func (p *printer) stage(s run.Stage) {
 	if s.Note != "" {
 		note = "  (" + s.Note + ")"
 	}
-	p.record = ""
+	if p.block != "" {
+		fmt.Fprintln(p.w)
+	}
+	p.record, p.block = "", ""
 	fmt.Fprintf(p.w, "%s %9s%s\n", p.paint(roleTitle, pad(s.Name, 8)), milliseconds(s.Seconds), note)
 	p.flush()
 }
@@ -27,10 +30,11 @@ func (p *printer) flush() {
 	p.pending.Reset()
 }
 
-// networkTypes are the program types whose users want to see packets.
+// networkTypes are the types of programs that see packets on a device. Those
+// that belong to sockets are not among them.
 var networkTypes = map[string]bool{
-	"XDP": true, "SchedCLS": true, "SchedACT": true, "SocketFilter": true, "CGroupSKB": true,
-	"SkSKB": true, "SkMsg": true, "Netfilter": true, "FlowDissector": true,
+	"XDP": true, "SchedCLS": true, "SchedACT": true, "CGroupSKB": true,
+	"Netfilter": true, "FlowDissector": true,
 	"LWTIn": true, "LWTOut": true, "LWTXmit": true, "LWTSeg6Local": true,
 }
 

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/skep-dev/skep/internal/run"
-	"golang.org/x/term"
+	"github.com/skep-dev/skep/internal/source"
 )
 
 // printer writes a run's stream for people, as it happens.
@@ -20,18 +20,26 @@ type printer struct {
 	lines  []string
 	colour bool
 
-	record  string      // map and type of the event rows that stand last
-	columns []column    // of those rows
+	wholeLogs bool // print verifier logs from their beginning
+	steps     bool // the scene is the user's: print what its named steps saw
+
+	record  string          // map and type of the event rows that stand last
+	between int             // rows of other kinds since their heading
+	block   string          // heading of the block that stands last
+	columns []column        // of those rows
 	pending strings.Builder // rows of a stage that has not ended
 	maps    map[string]run.Map
 	network bool // a program of this run deals with packets
 }
 
-func newPrinter(w io.Writer, name string, text []byte) *printer {
-	file, ok := w.(*os.File)
-	colour := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
+func newPrinter(w io.Writer, program source.Program) *printer {
+	var lines []string
+	if program.Language == source.C {
+		lines = strings.Split(string(program.Text), "\n")
+	}
+	colour := isTerminal(w) && os.Getenv("NO_COLOR") == ""
 	return &printer{
-		w: w, source: name, lines: strings.Split(string(text), "\n"),
+		w: w, source: program.Name, lines: lines,
 		colour: colour, maps: make(map[string]run.Map),
 	}
 }
@@ -77,7 +85,8 @@ func (p *printer) print(e run.Event) {
 	case run.Step:
 		p.step(e.At, body)
 	case run.Global:
-		p.row(e.At, "global", fmt.Sprintf("%s (%s, %s): %s", body.Name, body.TypeName, body.Section, body.Text))
+		p.heading("global variables")
+		fmt.Fprintf(p.w, "  %s %s  %s\n", body.Name, p.paint(roleFaint, fmt.Sprintf("(%s, %s)", orUnknown(body.TypeName), body.Section)), p.paint(roleValue, body.Text))
 	case run.Entries:
 		p.entries(body)
 	case run.Log:
@@ -93,8 +102,17 @@ func (p *printer) print(e run.Event) {
 
 // row is one line of something that happened at a time.
 func (p *printer) row(at float64, what, text string) {
-	p.record = ""
+	p.block = ""
+	p.between++
 	fmt.Fprintf(p.w, "%s  %s  %s\n", p.paint(roleFaint, fmt.Sprintf("%8.3f", at)), pad(what, 6), text)
+}
+
+// heading begins a block of rows without a time, unless it stands there.
+func (p *printer) heading(title string) {
+	if p.block != title {
+		fmt.Fprintf(p.w, "\n%s\n", p.paint(roleTitle, title))
+	}
+	p.block, p.record = title, ""
 }
 
 func pad(text string, width int) string {

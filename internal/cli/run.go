@@ -31,7 +31,7 @@ type runCommand struct {
 
 // Run runs the program on each kernel asked for.
 func (c *runCommand) Run(ctx context.Context, t *terminal) error {
-	program, err := source.ReadFile(c.Program)
+	program, err := t.program(c.Program)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (c *runCommand) output(t *terminal, program source.Program, several bool, r
 		encoder.SetEscapeHTML(false)
 		return func(e run.Event) { _ = encoder.Encode(e) }
 	case several:
-		p := newPrinter(t.out, program.Name, program.Text)
+		p := newPrinter(t.out, program)
 		return func(e run.Event) {
 			row.count(e)
 			// what is the same on every kernel is said once
@@ -136,6 +136,9 @@ func (c *runCommand) output(t *terminal, program source.Program, several bool, r
 			}
 		}
 	default:
-		return newPrinter(t.out, program.Name, program.Text).print
+		p := newPrinter(t.out, program)
+		p.wholeLogs = c.Log
+		p.steps = c.Scene != ""
+		return p.print
 	}
 }

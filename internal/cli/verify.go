@@ -32,7 +32,7 @@ type verdict struct {
 func (c *verifyCommand) Run(ctx context.Context, t *terminal) error {
 	programs := make([]source.Program, 0, len(c.Programs))
 	for _, path := range c.Programs {
-		p, err := source.ReadFile(path)
+		p, err := t.program(path)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 	}
 	encoder := json.NewEncoder(v.terminal.out)
 	encoder.SetEscapeHTML(false)
-	printer := newPrinter(v.terminal.out, p.Name, p.Text)
+	printer := newPrinter(v.terminal.out, p)
 	before := len(v.rows)
 	failed := false
 	end := v.runner.Run(ctx, request, func(e run.Event) {

@@ -158,6 +158,7 @@ type Entries struct {
 	Map       string  `json:"map"`
 	Entries   []Entry `json:"entries"`
 	Truncated bool    `json:"truncated,omitempty"`
+	Zero      int     `json:"zero,omitempty"` // elements of an array left out because every byte is zero
 }
 
 // Entry is one element of a map.

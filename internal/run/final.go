@@ -66,7 +66,7 @@ func (t *translator) entriesFrame(e wire.Entries) error {
 		return nil
 	}
 	described, _ := t.program.mapOf(e.Map) // without it, bytes
-	event := Entries{Map: e.Map, Truncated: e.Truncated, Entries: make([]Entry, 0, len(e.Entries))}
+	event := Entries{Map: e.Map, Truncated: e.Truncated, Zero: max(e.Zero, 0), Entries: make([]Entry, 0, len(e.Entries))}
 	for _, entry := range e.Entries {
 		var out Entry
 		out.Key, out.KeyText = decodeOne(described.Key, entry.Key)

@@ -141,6 +141,12 @@ func (r *Runner) object(ctx context.Context, s *stream, request Request) (*progr
 	if err != nil {
 		return nil, &End{State: BadObject, Message: sentence(request.Program.Name, err)}
 	}
+	if !o.HasBTF {
+		s.emit(Diagnostic{
+			File: request.Program.Name, Severity: "warning",
+			Message: "the object has no BTF, so values are shown as bytes: compile with clang -O2 -g",
+		})
+	}
 	p, err := newProgram(o, stripped, request)
 	if err != nil {
 		return nil, &End{State: BadObject, Message: sentence(request.Program.Name, err)}
@@ -204,6 +210,7 @@ func (r *Runner) inMachine(ctx context.Context, s *stream, request Request, p *p
 		VerifierLog: request.VerifierLog,
 		Limits:      request.Limits,
 	}, p.stripped, grace, t.frame)
+	t.flushLog()
 	switch {
 	case err != nil:
 		return t.endOf(ctx, err)

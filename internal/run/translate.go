@@ -19,10 +19,14 @@ type translator struct {
 	request Request
 	console func() string // the end of what the machine's kernel wrote
 	maps    []wire.Map
+	log     *Log // of which more parts are to come
 }
 
 // maxMaps is more than an object can have in practice.
 const maxMaps = 1024
+
+// maxLog is more than the guest sends of one log.
+const maxLog = 32 << 20
 
 // translations by kind of frame.
 var translations = map[wire.Kind]func(*translator, []byte) error{
@@ -119,8 +123,25 @@ func (t *translator) stepFrame(s scene.Result) error {
 }
 
 func (t *translator) logFrame(l wire.Log) error {
-	t.stream.emit(Log{From: l.From, Program: l.Program, Text: l.Text, Truncated: l.Truncated})
+	if t.log == nil || t.log.From != l.From || t.log.Program != l.Program {
+		t.flushLog()
+		t.log = &Log{From: l.From, Program: l.Program}
+	}
+	room := max(maxLog-len(t.log.Text), 0)
+	t.log.Truncated = t.log.Truncated || l.Truncated || len(l.Text) > room
+	t.log.Text += l.Text[:min(len(l.Text), room)]
+	if !l.More {
+		t.flushLog()
+	}
 	return nil
+}
+
+// flushLog passes on what there is of a log that came in parts.
+func (t *translator) flushLog() {
+	if t.log != nil {
+		t.stream.emit(*t.log)
+		t.log = nil
+	}
 }
 
 func (t *translator) lostFrame(l wire.Lost) error {

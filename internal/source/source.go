@@ -43,21 +43,22 @@ var elfMagic = []byte("\x7fELF")
 
 // ReadFile reads a program from a file, or from standard input if path is "-".
 func ReadFile(path string) (Program, error) {
-	name := filepath.Base(path)
-	var r io.Reader = os.Stdin
 	if path == "-" {
-		name = "stdin.bpf.c"
-	} else {
-		file, err := os.Open(path)
-		if err != nil {
-			return Program{}, fmt.Errorf("%w: %w", ErrSource, err)
-		}
-		defer file.Close()
-		if info, err := file.Stat(); err == nil && info.IsDir() {
-			return Program{}, fmt.Errorf("%w: %s is a folder", ErrSource, path)
-		}
-		r = file
+		return Read("stdin.bpf.c", os.Stdin)
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		return Program{}, fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return Program{}, fmt.Errorf("%w: %s is a folder", ErrSource, path)
+	}
+	return Read(filepath.Base(path), file)
+}
+
+// Read reads a program to its end, or to where it is larger than it may be.
+func Read(name string, r io.Reader) (Program, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxObject+1))
 	if err != nil {
 		return Program{}, fmt.Errorf("%w: %w", ErrSource, err)

@@ -90,7 +90,8 @@ __attribute__((used)) void start(long *stack)
 	for (int i = 0; i < times; i++) {
 		sum = target_fn(41 + i);
 		sum = target_add(sum, 2, 3);
-		greet("hello\n", 1);
+		greet("hello", 1);
+		write_out("\n", 1);
 	}
 	leave(sum == 0);
 }
