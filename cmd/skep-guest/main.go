@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/cilium/ebpf/btf"
@@ -24,6 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "skep-guest is the first process of a skep machine; it does nothing elsewhere")
 		os.Exit(2)
 	}
+	debug.SetMemoryLimit(heapLimit)
 	port, err := boot.Up()
 	if err == nil {
 		err = boot.Serve(port, newRunner())
@@ -32,6 +34,11 @@ func main() {
 	fmt.Fprintf(os.Stderr, "skep-guest: %v\n", err)
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
+
+// heapLimit keeps garbage from piling up: a machine of a newer kernel has no
+// more than 20 MB to spare, and its first process cannot be killed for memory,
+// so that the machine would die.
+const heapLimit = 20 << 20
 
 // runner runs objects with what this machine has.
 type runner struct {

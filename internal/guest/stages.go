@@ -68,9 +68,7 @@ func (r *runner) startReading() error {
 		r.tracer = tracer
 		break
 	}
-	if !r.run.Quiet {
-		r.capture()
-	}
+	r.capture()
 	stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
 	if err == nil {
 		r.stats = stats
