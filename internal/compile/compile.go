@@ -229,7 +229,7 @@ func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*
 	}
 	run.args = append(run.args, argumentsFor(actionObject, c.limits.Errors)...)
 	if h != nil && !s.textual {
-		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName)
+		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName(s))
 	}
 	if !s.shows {
 		run.args = append(run.args, "-D", "SKEP_UNUSED") // skep.h then defines no map

@@ -154,9 +154,32 @@ const (
 
 const (
 	headerName = "vmlinux.h"
-	pchName    = "vmlinux.pch"
 	namesName  = "missing-names"
 )
+
+// precompiled are the beginnings of programs that are kept precompiled. Nearly all include bpf_helpers.h, whose
+// declarations take as long to read as the program itself. A program gets only what it includes, so that
+// one that forgets a header fails here as it would elsewhere.
+//
+// The source includes the header, and is not the header itself: of the file that it precompiles, clang does
+// not remember the include guard, and would read through all of it at every #include.
+var precompiled = []struct {
+	name, text string
+	helpers    bool
+}{
+	{"types", "#include \"vmlinux.h\"\n", false},
+	{"helpers", "#include \"vmlinux.h\"\n#include <bpf/bpf_helpers.h>\n", true},
+}
+
+// pchName is the precompiled header for a source.
+func pchName(s scan) string {
+	for _, p := range precompiled {
+		if p.helpers == s.helpers {
+			return p.name + ".pch"
+		}
+	}
+	return ""
+}
 
 // pchLimits are for precompiling a header of ours, which takes a second for the whole one.
 var pchLimits = Limits{CPU: 60 * time.Second, Wall: 120 * time.Second, Memory: 2 << 30, Object: 512 << 20}
@@ -168,7 +191,7 @@ type header struct {
 
 // headerKey names the headers of a kernel.
 func (c *Compiler) headerKey(k Kernel) string {
-	parts := []string{"header 1", k.ID, c.identity(), strconv.Itoa(rootDepth)}
+	parts := []string{"header 4", k.ID, c.identity(), strconv.Itoa(rootDepth)}
 	parts = append(parts, rootNames...)
 	parts = append(parts, rootPrefixes...)
 	return contentKey(append(parts, targetArguments...)...)[:16]
@@ -227,7 +250,7 @@ func (c *Compiler) openHeader(ctx context.Context, k Kernel, kind string) (*head
 }
 
 func (h *header) complete() bool {
-	_, err := os.Stat(filepath.Join(h.dir, pchName))
+	_, err := os.Stat(filepath.Join(h.dir, headerName))
 	return err == nil
 }
 
@@ -267,34 +290,39 @@ func (c *Compiler) makeHeader(ctx context.Context, k Kernel, h *header) error {
 		return err
 	}
 	defer os.RemoveAll(temporary)
-	if err := os.WriteFile(filepath.Join(temporary, headerName), text, 0o644); err != nil {
-		return err
+	files := map[string][]byte{headerName: text, namesName: missing}
+	for _, p := range precompiled {
+		files[p.name+".h"] = []byte(p.text)
 	}
-	if err := os.WriteFile(filepath.Join(temporary, namesName), missing, 0o644); err != nil {
-		return err
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(temporary, name), text, 0o644); err != nil {
+			return err
+		}
 	}
-	pch, err := c.precompile(ctx, &header{temporary, h.kind})
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(temporary, pchName), pch, 0o644); err != nil {
-		return err
+	for _, p := range precompiled {
+		pch, err := c.precompile(ctx, &header{temporary, h.kind}, p.name+".h")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(temporary, p.name+".pch"), pch, 0o644); err != nil {
+			return err
+		}
 	}
 	return publish(temporary, h.dir)
 }
 
 // precompile has no need of timestamps: the folder never changes once it has its name.
-func (c *Compiler) precompile(ctx context.Context, h *header) ([]byte, error) {
+func (c *Compiler) precompile(ctx context.Context, h *header, source string) ([]byte, error) {
 	run := c.command(h)
 	run.limits = pchLimits.withDefaults()
 	run.args = append(run.args, argumentsFor(actionPCH, 20)...)
-	run.args = append(run.args, "-fno-pch-timestamp", "-main-file-name", headerName, "-x", "c-header", jailKernel+"/"+headerName)
+	run.args = append(run.args, "-fno-pch-timestamp", "-main-file-name", source, "-x", "c-header", jailKernel+"/"+source)
 	out, err := c.jail.run(ctx, run)
 	if err != nil {
 		return nil, err
 	}
 	if out.stopped != nil || out.exit != 0 || len(out.stdout) == 0 {
-		return nil, fmt.Errorf("precompile vmlinux.h: status %d (%v): %s", out.exit, out.stopped, excerpt(out.stderr))
+		return nil, fmt.Errorf("precompile %s: status %d (%v): %s", source, out.exit, out.stopped, excerpt(out.stderr))
 	}
 	return out.stdout, nil
 }

@@ -13,6 +13,8 @@ type scan struct {
 	// textual: the header has to be read in its place and cannot come precompiled: it is included
 	// under a condition or its macros are set.
 	textual bool
+	// helpers: bpf_helpers.h is included, under no condition and before any macro is defined.
+	helpers bool
 	// shows: a macro of skep.h is used.
 	shows bool
 	// names are the identifiers of the source in order of appearance, each once; those after struct,
@@ -31,7 +33,7 @@ var tagKeywords = map[string]bool{"struct": true, "union": true, "enum": true}
 // scanSource reads C by words: comments and literals are skipped, directives are looked at.
 func scanSource(source []byte) scan {
 	var s scan
-	depth := 0 // of #if
+	depth, defines := 0, 0 // of #if; of #define
 	for line := range bytes.Lines(source) {
 		directive, rest := directiveOf(line)
 		switch directive {
@@ -39,10 +41,15 @@ func scanSource(source []byte) scan {
 			depth++
 		case "endif":
 			depth--
+		case "define", "undef":
+			defines++
 		case "include":
-			if includedName(rest) == "vmlinux.h" {
+			switch includedName(rest) {
+			case "vmlinux.h":
 				s.vmlinux = true
 				s.textual = s.textual || depth > 0
+			case "bpf/bpf_helpers.h":
+				s.helpers = s.helpers || depth == 0 && defines == 0
 			}
 		}
 	}

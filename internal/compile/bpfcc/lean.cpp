@@ -129,9 +129,17 @@ public:
       : MultiplexExternalSemaSource(before, new ExternalSemaSource), needed(needed) {}
 
   // Not left to the base class, which takes EK_Always (0) for "no answer".
+  //
+  // The answer makes clang declare the record, with its size: for that it would read all members from
+  // the precompiled header. Without a definition it leaves the size out. Nothing else asks for the
+  // definition by then: whatever the program's code does with a record makes it needed.
   ExtKind hasExternalDefinitions(const Decl *declaration) override {
     const auto *record = dyn_cast<RecordDecl>(declaration);
-    return record && !needed.has(record) ? EK_Always : EK_ReplyHazy;
+    if (!record || needed.has(record))
+      return EK_ReplyHazy;
+    if (RecordDecl *definition = record->getDefinition())
+      definition->setCompleteDefinition(false);
+    return EK_Always;
   }
 
 private:
@@ -162,7 +170,13 @@ public:
   void CompleteTentativeDefinition(VarDecl *variable) override {
     held.push_back([this, variable] { next->CompleteTentativeDefinition(variable); });
   }
+  // vmlinux.h declares hundreds of kernel functions, each of which would get debug information.
   void CompleteExternalDeclaration(DeclaratorDecl *declaration) override {
+    bool used = false;
+    for (const Decl *each : declaration->redecls())
+      used = used || each->isReferenced() || each->isUsed();
+    if (!used)
+      return;
     held.push_back([this, declaration] { next->CompleteExternalDeclaration(declaration); });
   }
   void HandleTagDeclDefinition(TagDecl *tag) override {
