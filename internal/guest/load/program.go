@@ -5,6 +5,7 @@ package load
 import (
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,18 +48,20 @@ func (l *Loader) Load(spec *ebpf.ProgramSpec) Result {
 	result.Row.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		result.Log, result.Truncated, err = l.rejected(prepared, spec, log, err)
-		result.Row.States = states(result.Log)
+		result.Row.Verified, result.Row.States = statistics(result.Log)
 		result.fail(err)
 		return result
 	}
 	l.programs[spec.Name] = program
 	result.Row.Loaded = true
-	result.Row.States = states(log.text)
+	result.Row.Verified, result.Row.States = statistics(log.text)
 	if l.opts.WholeLog {
 		result.Log, result.Truncated = log.text, log.truncated
 	}
 	if info, err := program.Info(); err == nil {
-		result.Row.Verified, _ = info.VerifiedInstructions()
+		if verified, ok := info.VerifiedInstructions(); ok {
+			result.Row.Verified = verified
+		}
 		result.Row.JITed, _ = info.JitedSize()
 	}
 	return result
@@ -190,12 +193,19 @@ func logOf(err error) verifierLog {
 	return verifierLog{}
 }
 
-// statesLine is the end of print_verification_stats (kernel/bpf/verifier.c).
-var statesLine = regexp.MustCompile(`(?m)^processed \d+ insns \(limit \d+\) (.*)$`)
+// statisticsLine is the end of print_verification_stats (kernel/bpf/verifier.c).
+var statisticsLine = regexp.MustCompile(`(?m)^processed (\d+) insns \(limit \d+\) (.*)$`)
 
-func states(log string) string {
-	if match := statesLine.FindStringSubmatch(log); match != nil {
-		return match[1]
+// statistics takes the instructions that the verifier went through, and its
+// states, out of a log: what is known also of a program that was rejected.
+func statistics(log string) (verified uint32, states string) {
+	match := statisticsLine.FindStringSubmatch(log)
+	if match == nil {
+		return 0, ""
 	}
-	return ""
+	n, err := strconv.ParseUint(match[1], 10, 32)
+	if err != nil {
+		return 0, match[2]
+	}
+	return uint32(n), match[2]
 }

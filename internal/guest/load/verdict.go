@@ -84,7 +84,8 @@ func (l *Loader) wholeLog(prepared, spec *ebpf.ProgramSpec, short verifierLog) v
 var noise = []*regexp.Regexp{
 	regexp.MustCompile(`^processed \d+ insns`),
 	regexp.MustCompile(`^verification time \d+ usec`),
-	regexp.MustCompile(`^stack depth [\d+]+`),
+	regexp.MustCompile(`^stack depth (max )?[\d+]+`),
+	regexp.MustCompile(`^subprog \d+ \(`),
 	regexp.MustCompile(`^insns processed`),
 	regexp.MustCompile(`^max_states_per_insn`),
 	regexp.MustCompile(`^mark_precise:`),
@@ -93,8 +94,23 @@ var noise = []*regexp.Regexp{
 	regexp.MustCompile(`^Validating \S+ func#\d+`),
 }
 
-// lastWords gives the last line of a log that is not statistics.
+// Linux 7.3 and later put a report under the log: a class and a name, then
+// paragraphs with headings, of which Reason says it in words.
+var (
+	reportTitle  = regexp.MustCompile(`(?m)^Verification failed: (.+)$`)
+	reportReason = regexp.MustCompile(`(?m)^Reason:\n((?:[ \t]+\S.*\n?)+)`)
+)
+
+// lastWords gives the reason of a rejection: of a report its title and reason,
+// else the last line of the log that is not statistics.
 func lastWords(log string) string {
+	if title := reportTitle.FindStringSubmatch(log); title != nil {
+		words := title[1]
+		if reason := reportReason.FindStringSubmatch(log); reason != nil {
+			words += ": " + strings.Join(strings.Fields(reason[1]), " ")
+		}
+		return words
+	}
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(lines[i])
