@@ -71,8 +71,9 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-func (c attachCase) check(t *testing.T, series string, o outcome) {
+func (c attachCase) check(t *testing.T, series string, o *outcome) {
 	t.Helper()
+	notes := o.notes.String()
 	want := c.Ends
 	if special, ok := c.On[series]; ok {
 		want = special
@@ -82,41 +83,29 @@ func (c attachCase) check(t *testing.T, series string, o outcome) {
 	}
 	if o.end.State != want.State || !strings.Contains(o.end.Feature, want.Feature) ||
 		want.Since != "" && o.end.Since != want.Since || !strings.Contains(o.end.Message, want.Message) {
-		t.Fatalf("the run ended %+v\nwant %+v\n%s", o.end, want, o.notes)
+		t.Fatalf("the run ended %+v\nwant %+v\n%s", o.end, want, notes)
 	}
 	if want.State != wire.StateDone {
 		return
 	}
-	if !strings.Contains(o.notes, "to: "+c.To) && !strings.Contains(o.notes, c.To) {
-		t.Errorf("nothing was attached to %q:\n%s", c.To, o.notes)
+	if !strings.Contains(notes, c.To) {
+		t.Errorf("nothing was attached to %q:\n%s", c.To, notes)
 	}
 	if o.events < c.Events {
-		t.Errorf("%d events, want at least %d:\n%s", o.events, c.Events, o.notes)
+		t.Errorf("%d events, want at least %d:\n%s", o.events, c.Events, notes)
 	}
 	if !strings.Contains(o.iterated, c.Iterates) {
 		t.Errorf("the iterator said %q, want %q in it", o.iterated, c.Iterates)
 	}
 }
 
-// compileAll makes the objects of all cases with clang.
+// compileAll makes the objects of all cases.
 func compileAll(t *testing.T, cases []attachCase) map[string]string {
 	t.Helper()
-	clang, err := exec.LookPath("clang-19")
-	if err != nil {
-		t.Skip("clang-19 is not installed: run 'make setup'")
-	}
 	dir := t.TempDir()
 	objects := make(map[string]string)
 	for _, c := range cases {
-		object := filepath.Join(dir, c.Name+".o")
-		source := filepath.Join(guestTestdata, c.Name+".bpf.c")
-		// libbpf's usdt.bpf.h includes a header of the host's architecture.
-		cmd := exec.Command(clang, "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-Wall",
-			"-idirafter", "/usr/include/x86_64-linux-gnu", "-c", source, "-o", object)
-		if output, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("compile %s: %v\n%s", source, err, output)
-		}
-		objects[c.Name] = object
+		objects[c.Name] = compileOne(t, dir, c.Name)
 	}
 	return objects
 }
@@ -181,32 +170,28 @@ func drawScene(t *testing.T) scene.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := scene.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, _, err := scene.Draw(parsed, scene.Seeded(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plan
+	return plan(t, string(text))
 }
 
 // An outcome is what a run sent.
 type outcome struct {
-	end      wire.End
-	events   int
-	iterated string
-	logs     map[string]string // verifier logs by program
-	programs []wire.Program
-	notes    string // what else is of use when a test fails
+	end       wire.End
+	events    int
+	traces    int
+	lastTrace wire.Trace
+	stats     int
+	iterated  string
+	logs      map[string]string // verifier logs by program
+	globals   map[string]wire.Global
+	programs  []wire.Program
+	notes     bytes.Buffer // what else is of use when a test fails
 }
 
 // runDeadline is far beyond what a run takes under emulation on a busy
 // machine; it is there so that a guest that hangs fails one test only.
 const runDeadline = 60 * time.Second
 
-func (c *clones) run(t *testing.T, run wire.Run, object []byte) outcome {
+func (c *clones) run(t *testing.T, run wire.Run, object []byte) *outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runDeadline)
 	defer cancel()
@@ -215,22 +200,31 @@ func (c *clones) run(t *testing.T, run wire.Run, object []byte) outcome {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	o := outcome{logs: make(map[string]string)}
-	var notes bytes.Buffer
-	o.end, err = m.Run(ctx, run, object, time.Second, func(f machine.Frame) error {
-		return o.frame(f, &notes)
-	})
-	o.notes = notes.String()
+	o := &outcome{logs: make(map[string]string), globals: make(map[string]wire.Global)}
+	o.end, err = m.Run(ctx, run, object, time.Second, o.frame)
 	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, o.notes, m.Console())
+		t.Fatalf("%v\n%s\n%s", err, o.notes.String(), m.Console())
 	}
 	return o
 }
 
-func (o *outcome) frame(f machine.Frame, notes *bytes.Buffer) error {
+func (o *outcome) frame(f machine.Frame) error {
 	switch f.Kind {
 	case wire.KindEvent:
 		o.events++
+	case wire.KindStats:
+		o.stats++
+	case wire.KindTrace:
+		o.traces++
+		return json.Unmarshal(f.Payload, &o.lastTrace)
+	case wire.KindGlobal:
+		var g wire.Global
+		if err := json.Unmarshal(f.Payload, &g); err != nil {
+			return err
+		}
+		if o.globals != nil {
+			o.globals[g.Section] = g
+		}
 	case wire.KindProgram:
 		var p wire.Program
 		if err := json.Unmarshal(f.Payload, &p); err != nil {
@@ -252,9 +246,9 @@ func (o *outcome) frame(f machine.Frame, notes *bytes.Buffer) error {
 		if err := json.Unmarshal(f.Payload, &a); err != nil {
 			return err
 		}
-		fmt.Fprintf(notes, "%s to: %s (%s) %s\n", a.Program, a.To, a.How, a.Error)
+		fmt.Fprintf(&o.notes, "%s to: %s (%s) %s\n", a.Program, a.To, a.How, a.Error)
 	case wire.KindStep, wire.KindLost:
-		fmt.Fprintf(notes, "%s\n", f.Payload)
+		fmt.Fprintf(&o.notes, "%s\n", f.Payload)
 	}
 	return nil
 }

@@ -78,7 +78,11 @@ func Run(ctx context.Context, run wire.Run, object []byte, send func(wire.Kind, 
 	r := &runner{ctx: ctx, run: run, env: env, sink: collect.NewSink(send, run.Limits)}
 	err := r.everything(object)
 	if run.Quiet {
-		r.tearDown()
+		// Whatever the run came to: a machine that is not as it was is of no
+		// use to the next one.
+		if left := r.tearDown(); left != nil {
+			err = fmt.Errorf("the machine could not be made as it was: %w", left)
+		}
 	}
 	if sendErr := r.sink.Err(); sendErr != nil {
 		return wire.End{State: wire.StateOurFault, Stage: r.stage, Message: fmt.Sprintf("a frame could not be sent: %v", sendErr)}

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -228,10 +229,13 @@ func (r *runner) reportStats() {
 }
 
 // tearDown leaves the machine as it was, after a preheating run.
-func (r *runner) tearDown() {
+func (r *runner) tearDown() error {
+	var errs []error
 	for i := len(r.attached) - 1; i >= 0; i-- {
 		if detach := r.attached[i].Detach; detach != nil {
-			_ = detach()
+			if err := detach(); err != nil {
+				errs = append(errs, fmt.Errorf("detach %s from %s: %w", r.attachedPrograms[i], r.attached[i].To, err))
+			}
 		}
 	}
 	if r.buffers != nil {
@@ -241,9 +245,10 @@ func (r *runner) tearDown() {
 		r.packets.Close()
 	}
 	if r.stats != nil {
-		_ = r.stats.Close()
+		errs = append(errs, r.stats.Close())
 	}
 	if r.loader != nil {
 		r.loader.Close()
 	}
+	return errors.Join(errs...)
 }
