@@ -3,7 +3,6 @@
 package load
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -31,7 +30,9 @@ func (l *Loader) rejected(prepared, spec *ebpf.ProgramSpec, log verifierLog, err
 	// The library drops the log of a load that failed with EFAULT.
 	if errors.Is(err, unix.EFAULT) || words != "" && !l.opts.WholeLog {
 		whole = l.wholeLog(prepared, spec, log)
-		words = cmp.Or(words, lastWords(whole.text))
+		if words == "" || reportTitle.MatchString(whole.text) {
+			words = lastWords(whole.text)
+		}
 	}
 	if missing := l.missing(spec, log.text, words, err); missing != nil {
 		return whole.text, whole.truncated, missing
