@@ -93,7 +93,14 @@ func (b *backend) Close() error {
 
 // selectKernels resolves what --kernel says.
 func selectKernels(text string) ([]*kernel.Kernel, error) {
-	if err := anyKernel(); err != nil && !strings.ContainsRune(text, '/') {
+	if strings.ContainsRune(text, '/') {
+		k, err := openKernels().Get(text)
+		if err != nil {
+			return nil, usageError("%v", err)
+		}
+		return []*kernel.Kernel{k}, nil
+	}
+	if err := anyKernel(); err != nil {
 		return nil, err
 	}
 	return openKernels().Select(text)

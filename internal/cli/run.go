@@ -18,7 +18,7 @@ type runCommand struct {
 	Program string            `arg:"" help:"C source or compiled object; - for standard input."`
 	Kernel  string            `short:"k" default:"latest" help:"Kernel: a series such as 6.1, latest, all, a list with commas, or the path of an image."`
 	For     time.Duration     `help:"Stay attached this long, such as 2s. Default: until the scene has ended."`
-	Scene   string            `type:"existingfile" help:"What happens while the program is attached (YAML; see docs/scenes.md). Default: a little of everything."`
+	Scene   string            `placeholder:"FILE" help:"What happens while the program is attached (YAML; see docs/scenes.md). Default: a little of everything."`
 	Set     map[string]string `placeholder:"NAME=VALUE" help:"Set a global variable before load; @ACTOR is the process id of one of the scene's processes."`
 	Event   map[string]string `placeholder:"MAP=TYPE" help:"Type of a map's records, where the object does not tell; struct=TYPE for every map."`
 	Attach  map[string]string `placeholder:"PROGRAM=TARGET" help:"Attach a program elsewhere than its section says."`

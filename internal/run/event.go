@@ -200,7 +200,7 @@ type End struct {
 	Errno   string  `json:"errno,omitempty"`
 	Feature string  `json:"feature,omitempty"` // what this kernel lacks
 	Since   string  `json:"since,omitempty"`   // the version that has it
-	Kernel  string  `json:"kernel,omitempty"`  // its release
+	Kernel  string  `json:"release,omitempty"` // of the kernel
 }
 
 func (Stage) EventType() string      { return "stage" }
