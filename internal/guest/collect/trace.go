@@ -149,7 +149,7 @@ func (t *Tracer) Drain() {
 var (
 	// kernel/trace/trace_output.c, trace_print_context: process, dash, pid,
 	// perhaps the thread group in brackets, processor, flags, time.
-	traceLine = regexp.MustCompile(`^\s*(.*)-(\d+)\s+(?:\([ \d-]+\)\s+)?\[(\d+)\]\s+\S+\s+(\d+\.\d+): (?:bpf_trace_printk: )?(.*)$`)
+	traceLine = regexp.MustCompile(`^\s*(.*?)-(\d+)\s+(?:\([ \d-]+\)\s+)?\[(\d+)\]\s+\S+\s+(\d+\.\d+): (?:bpf_trace_printk: )?(.*)$`)
 	traceLost = regexp.MustCompile(`^CPU:\d+ \[LOST (\d+) EVENTS\]`)
 )
 
