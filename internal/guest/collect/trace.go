@@ -73,27 +73,37 @@ func (t *Tracer) read() {
 	var partial []byte
 	var limit time.Time
 	for {
+		// Asked before the read: one that began earlier may have been waiting
+		// for a wake-up that was missed, and says nothing about what is there.
+		stopping := t.stopping()
 		_ = t.pipe.SetReadDeadline(time.Now().Add(tracePoll))
 		n, err := t.pipe.Read(buffer)
 		if n > 0 {
 			partial = t.lines(append(partial, buffer[:n]...))
 		}
-		select {
-		case <-t.stop:
+		switch {
+		case stopping:
 			if limit.IsZero() {
 				limit = time.Now().Add(drainTime)
 			}
 			if n == 0 || time.Now().After(limit) {
 				return
 			}
-		default:
-			if n >= len(buffer)/2 {
-				time.Sleep(traceRest)
-			}
+		case n >= len(buffer)/2:
+			time.Sleep(traceRest)
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
+	}
+}
+
+func (t *Tracer) stopping() bool {
+	select {
+	case <-t.stop:
+		return true
+	default:
+		return false
 	}
 }
 
