@@ -16,7 +16,9 @@ type PoolOptions struct {
 	// Workers is how many are prepared at once. 0: one.
 	Workers int
 	// Preheat runs in every machine before it waits. A clone has the warm
-	// memory of its snapshot, but under emulation no translated code.
+	// memory of its snapshot, but under emulation no translated code. When
+	// somebody waits already, a machine is handed out without: preheating
+	// takes longer than it saves one run.
 	Preheat []Preheat
 	// Eager prepares machines also while others are running. Otherwise the
 	// processors are left to those until someone has to wait.
@@ -195,7 +197,9 @@ func (p *Pool) prepare() (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = m.Preheat(p.ctx, p.o.Preheat)
+	for i := 0; i < len(p.o.Preheat) && err == nil && !p.lacking(); i++ {
+		err = m.Preheat(p.ctx, p.o.Preheat[i:i+1])
+	}
 	if err == nil {
 		err = m.vm.Pause(p.ctx)
 	}
@@ -204,6 +208,13 @@ func (p *Pool) prepare() (*Machine, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// lacking tells whether somebody waits for a machine.
+func (p *Pool) lacking() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted > len(p.waiting)
 }
 
 // Close kills the waiting machines and waits for those being prepared. The

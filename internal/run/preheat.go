@@ -18,8 +18,17 @@ import (
 //go:embed preheat/*.bpf.c
 var preheatSources embed.FS
 
-// preheatNames in the order in which they run.
-var preheatNames = []string{"hooks.bpf.c", "trace.bpf.c"}
+// preheatRuns in the order in which they happen. One default scene warms all
+// that scenes do; a second one would only take time.
+var preheatRuns = []struct {
+	name  string
+	scene func() (*scene.Scene, error)
+}{
+	{"hooks.bpf.c", func() (*scene.Scene, error) { return scene.Default(), nil }},
+	{"trace.bpf.c", func() (*scene.Scene, error) { return scene.Parse([]byte(preheatScene)) }},
+}
+
+const preheatScene = "steps: [run: [/bin/true]]\n"
 
 // Preheat makes the runs that warm a machine: programs of our own, which use
 // what users' programs do, with the default scene. It implements
@@ -31,42 +40,56 @@ type Preheat struct {
 // Identity implements machine.Preheater.
 func (p Preheat) Identity() string {
 	sum := sha256.New()
-	for _, name := range preheatNames {
-		text, err := preheatSources.ReadFile("preheat/" + name)
+	for _, r := range preheatRuns {
+		text, err := preheatSources.ReadFile("preheat/" + r.name)
 		if err != nil {
 			panic(err) // embedded above
 		}
 		sum.Write(text)
 	}
+	sum.Write([]byte(preheatScene))
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Make implements machine.Preheater.
 func (p Preheat) Make(ctx context.Context, k *kernel.Kernel) ([]machine.Preheat, error) {
-	plan, _, err := scene.Draw(scene.Default(), scene.Seeded(1))
-	if err != nil {
-		return nil, err
-	}
-	list := make([]machine.Preheat, 0, len(preheatNames))
-	for _, name := range preheatNames {
-		text, err := preheatSources.ReadFile("preheat/" + name)
+	list := make([]machine.Preheat, 0, len(preheatRuns))
+	for _, r := range preheatRuns {
+		parsed, err := r.scene()
+		if err != nil {
+			return nil, fmt.Errorf("scene of %s: %w", r.name, err)
+		}
+		plan, _, err := scene.Draw(parsed, scene.Seeded(1))
+		if err != nil {
+			return nil, fmt.Errorf("scene of %s: %w", r.name, err)
+		}
+		object, err := p.object(ctx, k, r.name)
 		if err != nil {
 			return nil, err
 		}
-		result, err := p.Compiler.Compile(ctx, compile.Request{
-			Name: name, Source: text, Kernel: compile.Kernel{ID: k.ID(), BTF: k.BTFSpec},
-		})
-		if err != nil {
-			return nil, fmt.Errorf("compile %s: %w", name, err)
-		}
-		if result.Object == nil {
-			return nil, fmt.Errorf("compile %s: %v", name, result.Diagnostics)
-		}
-		stripped, err := object.Strip(result.Object)
-		if err != nil {
-			return nil, fmt.Errorf("strip %s: %w", name, err)
-		}
-		list = append(list, machine.Preheat{Run: wire.Run{Scene: plan}, Object: stripped})
+		list = append(list, machine.Preheat{Run: wire.Run{Scene: plan}, Object: object})
 	}
 	return list, nil
+}
+
+// object compiles one of our programs.
+func (p Preheat) object(ctx context.Context, k *kernel.Kernel, name string) ([]byte, error) {
+	text, err := preheatSources.ReadFile("preheat/" + name)
+	if err != nil {
+		return nil, err
+	}
+	result, err := p.Compiler.Compile(ctx, compile.Request{
+		Name: name, Source: text, Kernel: compile.Kernel{ID: k.ID(), BTF: k.BTFSpec},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", name, err)
+	}
+	if result.Object == nil {
+		return nil, fmt.Errorf("compile %s: %v", name, result.Diagnostics)
+	}
+	stripped, err := object.Strip(result.Object)
+	if err != nil {
+		return nil, fmt.Errorf("strip %s: %w", name, err)
+	}
+	return stripped, nil
 }
