@@ -185,7 +185,8 @@ func (l *lab) request(program source.Program, k *kernel.Kernel) (run.Request, er
 var errNoEvent = errors.New("the run brought forth no event")
 
 // untilEvent runs a program and tells when, since begin, its first event was
-// there, decoded. The rest of the run is cut off.
+// there. The rest of the run is cut off. What came from C must be decoded:
+// objects by llvm-strip no longer tell the types of records.
 func (l *lab) untilEvent(ctx context.Context, r *run.Runner, path string, k *kernel.Kernel, begin time.Time) (time.Duration, error) {
 	program, err := source.ReadFile(path)
 	if err != nil {
@@ -199,7 +200,7 @@ func (l *lab) untilEvent(ctx context.Context, r *run.Runner, path string, k *ker
 	defer cancel()
 	var took time.Duration
 	end := r.Run(ctx, request, func(e run.Event) {
-		if record, ok := e.Body.(run.Record); ok && took == 0 && record.Value != nil {
+		if record, ok := e.Body.(run.Record); ok && took == 0 && (record.Value != nil || program.Language == source.Object) {
 			took = time.Since(begin)
 			cancel()
 		}
