@@ -133,7 +133,7 @@ func (r *runner) everything(object []byte) error {
 		err = r.in("scene", r.scene)
 	}
 	r.stage = "drain"
-	r.staged("drain", func() error { r.drain(); return nil })
+	_ = r.staged("drain", func() error { r.drain(); return nil })
 	if r.player != nil {
 		r.player.Close()
 	}

@@ -17,7 +17,7 @@ const (
 	netkitPeer = "nk1"
 )
 
-// netkitFor attaches to a pair of netkit devices, which it makes if the user
+// netkit attaches to a pair of netkit devices, which it makes if the user
 // names none. They come up after the program is there, so that it sees what
 // the kernel sends when a device comes up.
 func netkit(r Request) ([]Attached, error) {
@@ -25,7 +25,7 @@ func netkit(r Request) ([]Attached, error) {
 	if r.Wanted {
 		name = r.Target
 	}
-	device, made, err := netkitPair(r, name)
+	device, made, err := netkitPair(name)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func netkit(r Request) ([]Attached, error) {
 	return attached, nil
 }
 
-func netkitPair(r Request, name string) (device netlink.Link, made bool, err error) {
+func netkitPair(name string) (device netlink.Link, made bool, err error) {
 	if device, err = netlink.LinkByName(name); err == nil {
 		return device, false, nil
 	}

@@ -119,7 +119,8 @@ var registers = [...][]string{
 	{"rdi", "edi", "di", "dil"},
 	{}, // orig_ax
 	{"rip", "eip"},
-	{}, {}, // cs, flags
+	{},
+	{}, // cs, flags
 	{"rsp", "esp", "sp", "spl"},
 }
 

@@ -163,9 +163,5 @@ func (s *Sink) SendLost() {
 func (s *Sink) Over() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(s.over)) {
-		parts = append(parts, kind)
-	}
-	return strings.Join(parts, " and ")
+	return strings.Join(slices.Sorted(maps.Keys(s.over)), " and ")
 }

@@ -231,9 +231,15 @@ func TestMissingHelper(t *testing.T) {
 	}
 }
 
+// testdata/syscall.o was made with
+//
+//	clang-19 -g -O2 -target bpf -mcpu=v3 -c ../testdata/syscall.bpf.c
 func FuzzParse(f *testing.F) {
-	f.Add(compile(f, "struct_ops"))
-	f.Add(compile(f, "usdt"))
+	object, err := os.ReadFile("testdata/syscall.o")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(object)
 	f.Add(elfOf(elf.EM_BPF))
 	f.Fuzz(func(t *testing.T, object []byte) {
 		if _, err := Parse(object); err != nil && end.From(err).State != wire.StateBadObject {
