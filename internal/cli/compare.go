@@ -47,7 +47,8 @@ func (c *comparison) count(e run.Event) {
 }
 
 // printComparison writes one table, and under it why a kernel said no.
-func printComparison(w io.Writer, rows []comparison) {
+func printComparison(to io.Writer, rows []comparison) {
+	w := safeWriter{w: to}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "KERNEL\tLOADS\tATTACHES\tEVENTS\tPRINTK\tSHOWS\tEND\tTIME")
 	for _, r := range rows {

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/skep-dev/skep/internal/run"
@@ -39,7 +37,7 @@ func newPrinter(w io.Writer, program source.Program) *printer {
 	}
 	colour := isTerminal(w) && os.Getenv("NO_COLOR") == ""
 	return &printer{
-		w: w, source: program.Name, lines: lines,
+		w: safeWriter{w, colour}, source: program.Name, lines: lines,
 		colour: colour, maps: make(map[string]run.Map),
 	}
 }
@@ -120,35 +118,6 @@ func pad(text string, width int) string {
 		return text + strings.Repeat(" ", width-n)
 	}
 	return text
-}
-
-// printable makes foreign text safe for a terminal.
-func printable(text string) string {
-	safe := func(r rune) bool { return r != utf8.RuneError && (unicode.IsPrint(r) || r == '\t') }
-	if strings.IndexFunc(text, func(r rune) bool { return !safe(r) }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		if safe(r) {
-			b.WriteRune(r)
-		} else {
-			quoted := strconv.Quote(text[i : i+size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-		i += size
-	}
-	return b.String()
-}
-
-// printableLines is printable for text with line breaks.
-func printableLines(text string) string {
-	lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
-	for i, line := range lines {
-		lines[i] = printable(line)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // milliseconds with as many digits as matter.

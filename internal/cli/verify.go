@@ -110,7 +110,8 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 }
 
 func (v *verification) print() {
-	table := tabwriter.NewWriter(v.terminal.out, 0, 0, 2, ' ', 0)
+	out := safeWriter{w: v.terminal.out}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FILE\tPROGRAM\tKERNEL\tVERDICT\tINSNS\tVERIFIED\tSTATES\tJITED\tTIME")
 	for _, r := range v.rows {
 		if r.program.Name == "" {
@@ -128,11 +129,11 @@ func (v *verification) print() {
 	_ = table.Flush() // as unwritable as the rest of the output
 	for _, r := range v.rows {
 		if r.why != "" {
-			fmt.Fprintf(v.terminal.out, "\n%s %s on %s: %s\n", r.file, r.program.Name, r.kernel, printable(r.why))
+			fmt.Fprintf(out, "\n%s %s on %s: %s\n", r.file, r.program.Name, r.kernel, printable(r.why))
 		}
 	}
 	for _, log := range v.logs {
-		fmt.Fprintf(v.terminal.out, "\n%s\n", strings.TrimRight(log, "\n"))
+		fmt.Fprintf(out, "\n%s\n", strings.TrimRight(log, "\n"))
 	}
 }
 
