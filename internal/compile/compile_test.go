@@ -34,8 +34,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// bpfccPath is where `make bpfcc` leaves it.
-const bpfccPath = "../../build/bpfcc"
+// bpfccPath is where the Makefile leaves it.
+const bpfccPath = "../../bin/skep-bpfcc"
 
 // programs are the compilers that this machine has; each test that compiles runs with each.
 func programs(t testing.TB) map[string]string {

@@ -34,7 +34,7 @@ var libraryFolders = []string{
 }
 
 // ErrNoCompiler is returned when there is neither bpfcc nor clang 19.
-var ErrNoCompiler = errors.New("no compiler: neither bpfcc was built (make bpfcc) nor is clang 19 installed (Debian: apt-get install clang-19)")
+var ErrNoCompiler = errors.New("no compiler: neither bpfcc was built (internal/compile/bpfcc/build.sh) nor is clang 19 installed (Debian: apt-get install clang-19)")
 
 // openProgram looks at the compiler at path, or at clang 19 if path is empty.
 func openProgram(path string) (*program, error) {
