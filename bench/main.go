@@ -27,6 +27,7 @@ type benchmark struct {
 var benchmarks = []benchmark{
 	firstEvent,
 	restored,
+	virtme,
 	compiling,
 	memory,
 	throughput,
