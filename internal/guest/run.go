@@ -134,9 +134,6 @@ func (r *runner) everything(object []byte) error {
 	}
 	r.stage = "drain"
 	_ = r.staged("drain", func() error { r.drain(); return nil })
-	if r.player != nil {
-		r.player.Close()
-	}
 	return err
 }
 
