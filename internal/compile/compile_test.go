@@ -184,11 +184,15 @@ func TestDiagnostics(t *testing.T) {
 		name, source string
 		want         []string
 	}{
-		{"semicolon", head + "int f(void)\n{\n\tint x = 1\n\treturn x;\n}\n",
-			[]string{"prog.bpf.c:5:11: expected ';' at end of declaration"}},
+		{
+			"semicolon", head + "int f(void)\n{\n\tint x = 1\n\treturn x;\n}\n",
+			[]string{"prog.bpf.c:5:11: expected ';' at end of declaration"},
+		},
 		{"unknown type", head + "int f(struct nosuch *p) { return p->x; }\n", []string{"prog.bpf.c:3:35: incomplete definition of type 'struct nosuch'"}},
-		{"misspelt", head + "int f(struct task_struct *t) { return t->pidd; }\n",
-			[]string{"prog.bpf.c:3:42: no member named 'pidd' in 'struct task_struct'; did you mean 'pid'?"}},
+		{
+			"misspelt", head + "int f(struct task_struct *t) { return t->pidd; }\n",
+			[]string{"prog.bpf.c:3:42: no member named 'pidd' in 'struct task_struct'; did you mean 'pid'?"},
+		},
 		{"not C", "The quick brown fox\njumps over the lazy dog.\n", []string{"prog.bpf.c:1:1: unknown type name 'The'", "prog.bpf.c:1:10: expected ';' after top level declarator"}},
 		{"clash", head + "struct task_struct { int x; };\n", []string{"prog.bpf.c:3:8: redefinition of 'task_struct'"}},
 		{"error in a header's macro", head + "SEC(1) int x;\n", []string{"prog.bpf.c:3:5: expected string literal as argument of 'section' attribute"}},
@@ -349,7 +353,7 @@ func compareInstructions(t *testing.T, a, b []byte) {
 		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 			out.WriteString(name + "\n")
 			for _, i := range spec.Programs[name].Instructions {
-				out.WriteString(fmt.Sprint(i.OpCode, i.Dst, i.Src, i.Offset, i.Constant, i.Reference()))
+				fmt.Fprint(&out, i.OpCode, i.Dst, i.Src, i.Offset, i.Constant, i.Reference())
 				if relocation := btf.CORERelocationMetadata(&i); relocation != nil {
 					what, _, _ := strings.Cut(relocation.String(), ", local_id") // ids differ
 					out.WriteString(what)

@@ -3,6 +3,7 @@ package compile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -204,7 +205,7 @@ func TestWallClock(t *testing.T) {
 		path: "/bin/busybox", args: []string{"sleep", "1000"},
 		mounts: []mount{{"/bin/busybox", "/bin/busybox"}}, limits: limits,
 	})
-	if err != nil || out.stopped != errWallClock {
+	if err != nil || !errors.Is(out.stopped, errWallClock) {
 		t.Fatal(err, out)
 	}
 	if after := leftovers(t); after != before {

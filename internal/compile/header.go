@@ -321,8 +321,11 @@ func (c *Compiler) precompile(ctx context.Context, h *header, source string) ([]
 	if err != nil {
 		return nil, err
 	}
-	if out.stopped != nil || out.exit != 0 || len(out.stdout) == 0 {
-		return nil, fmt.Errorf("precompile %s: status %d (%v): %s", source, out.exit, out.stopped, excerpt(out.stderr))
+	if out.stopped != nil {
+		return nil, fmt.Errorf("precompile %s: %w", source, out.stopped)
+	}
+	if out.exit != 0 || len(out.stdout) == 0 {
+		return nil, fmt.Errorf("precompile %s: status %d: %s", source, out.exit, excerpt(out.stderr))
 	}
 	return out.stdout, nil
 }

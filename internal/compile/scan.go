@@ -158,9 +158,10 @@ func skip(text []byte) int {
 		return 2 + until(text[2:], "*/")
 	case c == '"' || c == '\'':
 		for i := 1; i < len(text) && text[i] != '\n'; i++ {
-			if text[i] == '\\' {
+			switch text[i] {
+			case '\\':
 				i++
-			} else if text[i] == c {
+			case c:
 				return i + 1
 			}
 		}

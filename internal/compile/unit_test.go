@@ -24,8 +24,10 @@ func TestScan(t *testing.T) {
 		{"helpers after a macro", "#include \"vmlinux.h\"\n#define NULL 1\n#include <bpf/bpf_helpers.h>\n", scan{vmlinux: true}},
 		{"no CO-RE", "#define BPF_NO_PRESERVE_ACCESS_INDEX 1\n#include \"vmlinux.h\"\n", scan{vmlinux: true, textual: true}},
 		{"show", "int f(int x) { SHOW(x); }\n", scan{shows: true}},
-		{"names", "struct a_b *x; union c { struct d y; } z; enum e f_g = MAX; h_i j; struct a_b w;\n",
-			scan{names: []string{"struct a_b", "struct d", "enum e", "f_g", "h_i"}}},
+		{
+			"names", "struct a_b *x; union c { struct d y; } z; enum e f_g = MAX; h_i j; struct a_b w;\n",
+			scan{names: []string{"struct a_b", "struct d", "enum e", "f_g", "h_i"}},
+		},
 		{"own names", "struct mine { int x; };\nstruct mine m;\n#define A_LOT 3\nint n = A_LOT;\n", scan{}},
 		{"broken", "#include \n#include <\n'\\", scan{}},
 	}
@@ -74,15 +76,21 @@ func TestParseDiagnostics(t *testing.T) {
 			Notes: []Diagnostic{{File: "vmlinux.h", Range: Range{3, 4, 3, 5}, Severity: Note, Message: "n"}},
 		}}},
 		{"excerpt", "    1 | x:1:2: error: not one\n      | ^\n", nil},
-		{"no place", "fatal error: too many errors emitted, stopping now [-ferror-limit=]\n",
-			[]Diagnostic{{File: "a.c", Severity: Error, Message: "too many errors emitted, stopping now [-ferror-limit=]"}}},
+		{
+			"no place", "fatal error: too many errors emitted, stopping now [-ferror-limit=]\n",
+			[]Diagnostic{{File: "a.c", Severity: Error, Message: "too many errors emitted, stopping now [-ferror-limit=]"}},
+		},
 		{"header", "/include/bpf/bpf_helpers.h:7:8: error: e\n", []Diagnostic{{File: "bpf/bpf_helpers.h", Range: Range{7, 8, 7, 9}, Severity: Error, Message: "e"}}},
 		{"counts", "1 error generated.\nIn file included from a.c:1:\n", nil},
 		{"absurd numbers", "a.c:99999999999999999999:1: error: e\n", []Diagnostic{{File: "a.c", Range: Range{0, 1, 0, 2}, Severity: Error, Message: "e"}}},
-		{"assertion of skep.h", "a.c:1:1: error: static assertion failed due to requirement 'x != 0': SHOW(f()): no\n",
-			[]Diagnostic{{File: "a.c", Range: Range{1, 1, 1, 4}, Severity: Error, Message: "SHOW(f()): no"}}},
-		{"assertion of the user's", "a.c:1:1: error: static assertion failed: no\n",
-			[]Diagnostic{{File: "a.c", Range: Range{1, 1, 1, 4}, Severity: Error, Message: "static assertion failed: no"}}},
+		{
+			"assertion of skep.h", "a.c:1:1: error: static assertion failed due to requirement 'x != 0': SHOW(f()): no\n",
+			[]Diagnostic{{File: "a.c", Range: Range{1, 1, 1, 4}, Severity: Error, Message: "SHOW(f()): no"}},
+		},
+		{
+			"assertion of the user's", "a.c:1:1: error: static assertion failed: no\n",
+			[]Diagnostic{{File: "a.c", Range: Range{1, 1, 1, 4}, Severity: Error, Message: "static assertion failed: no"}},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
