@@ -150,14 +150,12 @@ func TestCancel(t *testing.T) {
 			cancel(reason)
 			return true
 		})
-		// Neither the real-time limit nor, since 6.12, the deadline server
-		// keeps a part of the processor for others.
-		const script = "echo -1 >/proc/sys/kernel/sched_rt_runtime_us;" +
-			"echo 0 >/sys/kernel/debug/sched/fair_server/cpu0/runtime;" +
-			"exec chrt -f 99 sh -c 'echo \"<0>looping\" >/dev/kmsg; while :; do :; done'"
-		_, err := m.Run(ctx, shell(t, script), idle, 100*time.Millisecond, new(frames).take)
+		const script = "cd /sys/fs/cgroup; mkdir ice; echo 1 >ice/cgroup.procs; echo 1 >ice/cgroup.freeze;" +
+			"echo '<0>looping' >/dev/kmsg; while :; do :; done"
+		var seen frames
+		end, err := m.Run(ctx, shell(t, script), idle, 100*time.Millisecond, seen.take)
 		if !errors.Is(err, reason) {
-			t.Errorf("the run's error is %v", err)
+			t.Errorf("the run ended %+v, %v; it saw %+v", end, err, seen.results)
 		}
 	})
 }

@@ -69,6 +69,15 @@ func (j jail) command(qemuArgs []string) []string {
 	return append(command, qemuArgs...)
 }
 
+// newCommand is a jail's command, ready to start. It has no environment:
+// bubblewrap clears that of QEMU, but its own can be read in the jail.
+func newCommand(words []string) *exec.Cmd {
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Env = []string{}
+	cmd.SysProcAttr = sysProcAttr()
+	return cmd
+}
+
 func find(name, pkg string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {

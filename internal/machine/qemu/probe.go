@@ -64,7 +64,7 @@ func hostIdentity() string {
 // deadline: there are hosts with a /dev/kvm under which guests hang for ever.
 // The answer is kept in cacheDir.
 func Probe(ctx context.Context, image machine.Image, cacheDir string) (works bool, why string, err error) {
-	works, why = probe(ctx, image)
+	works, why = probe(ctx, image, ProbeDeadline)
 	if ctx.Err() != nil {
 		return false, "", ctx.Err()
 	}
@@ -78,7 +78,7 @@ func Probe(ctx context.Context, image machine.Image, cacheDir string) (works boo
 	return works, why, os.WriteFile(filepath.Join(cacheDir, verdictFile), append(text, '\n'), 0o644)
 }
 
-func probe(ctx context.Context, image machine.Image) (works bool, why string) {
+func probe(ctx context.Context, image machine.Image, deadline time.Duration) (works bool, why string) {
 	device, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return false, "KVM cannot be used: " + err.Error()
@@ -88,7 +88,7 @@ func probe(ctx context.Context, image machine.Image) (works bool, why string) {
 	if err != nil {
 		return false, err.Error()
 	}
-	ctx, cancel := context.WithTimeout(ctx, ProbeDeadline)
+	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	m, _, err := machine.Boot(ctx, engine, image)
 	if err != nil {

@@ -76,10 +76,9 @@ func start(ctx context.Context, words []string, files ...*os.File) (_ *vm, err e
 	v.Conn = v.sockets[1]
 	v.console = newConsole(v.sockets[2])
 	v.stderr = &console{}
-	v.command = exec.Command(words[0], words[1:]...)
+	v.command = newCommand(words)
 	v.command.ExtraFiles = append(append([]*os.File{}, inherited...), files...)
 	v.command.Stderr = v.stderr
-	v.command.SysProcAttr = sysProcAttr()
 	if err := v.command.Start(); err != nil {
 		close(v.exited)
 		return nil, fmt.Errorf("start QEMU: %w", err)
