@@ -214,11 +214,17 @@ func (r *Runner) inMachine(ctx context.Context, s *stream, request Request, p *p
 	switch {
 	case err != nil:
 		return t.endOf(ctx, err)
-	case context.Cause(ctx) == errDeadline && end.State == wire.StateCancelled:
+	case ctx.Err() == nil || !cutShort[end.State]:
+		return guestEnd(end)
+	case errors.Is(context.Cause(ctx), errDeadline):
 		return End{State: TimedOut, Message: fmt.Sprintf("the run was ended after %v; what was gathered is shown", deadline)}
 	}
-	return guestEnd(end)
+	return End{State: Cancelled, Message: "the run was cancelled; what was gathered is shown"}
 }
+
+// cutShort are the ends that the guest reports when it is told to stop: while
+// it still prepares the scene, that is what fails.
+var cutShort = map[string]bool{wire.StateCancelled: true, wire.StateWorkloadFailed: true}
 
 var errDeadline = errors.New("the run took too long")
 
