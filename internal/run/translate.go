@@ -212,12 +212,12 @@ func hexText(data []byte) string {
 // diagnostic is the compiler's in the stream's words.
 func diagnostic(d compile.Diagnostic) Diagnostic {
 	out := Diagnostic{
-		File: d.File, Line: d.Range.Line, Column: d.Range.Column,
-		EndLine: d.Range.EndLine, EndColumn: d.Range.EndColumn,
+		File: d.File, Line: d.Line, Column: d.Column,
+		EndLine: d.EndLine, EndColumn: d.EndColumn,
 		Severity: string(d.Severity), Message: d.Message,
 	}
 	for _, fix := range d.Fixes {
-		out.Fixes = append(out.Fixes, Fix{fix.Range.Line, fix.Range.Column, fix.Range.EndLine, fix.Range.EndColumn, fix.Text})
+		out.Fixes = append(out.Fixes, Fix{fix.Line, fix.Column, fix.EndLine, fix.EndColumn, fix.Text})
 	}
 	for _, note := range d.Notes {
 		out.Notes = append(out.Notes, diagnostic(note))
