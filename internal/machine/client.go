@@ -169,6 +169,18 @@ func (m *Machine) write(ctx context.Context, kind wire.Kind, payload []byte) err
 	return m.died(err)
 }
 
+// ping waits until the guest answers.
+func (m *Machine) ping(ctx context.Context) error {
+	if err := m.write(ctx, wire.KindPing, nil); err != nil {
+		return err
+	}
+	frame, err := m.read(ctx)
+	if err == nil && frame.Kind != wire.KindPong {
+		err = fmt.Errorf("%w: kind %q instead of a pong", wire.ErrFrame, byte(frame.Kind))
+	}
+	return err
+}
+
 // Console is the end of what the machine's kernel wrote on its serial line.
 func (m *Machine) Console() string { return m.vm.Console() }
 

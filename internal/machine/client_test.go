@@ -48,6 +48,7 @@ func TestHostileGuest(t *testing.T) {
 			}
 			defer m.Close()
 			ctx, cancel := context.WithCancelCause(deadline(t))
+			defer cancel(nil)
 			if c.cancel {
 				go cancel(reason)
 			}

@@ -24,6 +24,8 @@ type fakeEngine struct {
 	deaf chan struct{}
 	// gate, if any, is received from before a restore returns.
 	gate chan struct{}
+	// asleep counts down the clones that never answer.
+	asleep atomic.Int32
 }
 
 func (e *fakeEngine) Identity() string { return "a fake" }
@@ -63,6 +65,8 @@ func (e *fakeEngine) serve(channel net.Conn) {
 			return
 		}
 		switch {
+		case kind == wire.KindPing && e.asleep.Add(-1) < 0:
+			_ = wire.Write(channel, wire.KindPong, nil)
 		case kind != wire.KindRun:
 		case e.guest != nil:
 			e.guest(channel)

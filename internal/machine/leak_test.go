@@ -143,18 +143,18 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}},
 		{"a pool", func(t *testing.T) {
 			pool := machine.NewPool(machine.PoolOptions{Engine: r.shelf.Engine, Snapshot: r.snapshot, Eager: true})
+			defer pool.Close()
 			m, err := pool.Get(deadline(t))
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer m.Close()
 			if got := output(t, m, "echo pooled"); got != "pooled" {
 				t.Errorf("the run printed %q", got)
 			}
 			if err := pool.Ready(deadline(t)); err != nil {
 				t.Error(err)
 			}
-			m.Close()
-			pool.Close()
 		}},
 	} {
 		t.Run(c.name, c.use)
@@ -189,7 +189,10 @@ func TestKilledHostLeavesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				_ = h.Wait()
-				if !waitFor(deadline(t), reapAll) {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				gone := waitFor(ctx, reapAll)
+				cancel()
+				if !gone {
 					t.Fatalf("there are still %v", descendants(os.Getpid()))
 				}
 			}

@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,9 +26,27 @@ const (
 	runGrace        = time.Second
 )
 
+// tryDeadline is for a new snapshot's first clone, which takes a second.
+var tryDeadline = 30 * time.Second
+
+// attempts at making a snapshot: under emulation a machine rarely hangs while
+// it boots, or does not go on when it is restored.
+const attempts = 3
+
 // Prepare boots an image, warms the machine, and saves it into dir, which
 // appears complete or not at all. identity is what LoadSnapshot will ask for.
 func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat, dir, identity string) error {
+	var err error
+	for range attempts {
+		err = prepare(ctx, engine, image, preheat, dir, identity)
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+	}
+	return err
+}
+
+func prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat, dir, identity string) error {
 	booting, cancel := context.WithTimeout(ctx, bootDeadline)
 	defer cancel()
 	m, hello, err := Boot(booting, engine, image)
@@ -46,11 +65,35 @@ func Prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat,
 	if err := m.save(ctx, identity, hello, temporary); err != nil {
 		return err
 	}
+	if err := try(ctx, engine, preheat, temporary, identity); err != nil {
+		return fmt.Errorf("try a new snapshot: %w", err)
+	}
 	_ = os.RemoveAll(dir) // an older one that is no longer of use
 	if err := os.Rename(temporary, dir); err != nil {
 		return fmt.Errorf("save a snapshot: %w", err)
 	}
 	return nil
+}
+
+// try restores a machine from a snapshot and does in it what runs do: all
+// clones of one that does not go on would hang alike.
+func try(ctx context.Context, engine Engine, preheat []Preheat, dir, identity string) error {
+	ctx, cancel := context.WithTimeout(ctx, tryDeadline)
+	defer cancel()
+	snapshot, err := LoadSnapshot(dir, identity)
+	if err != nil {
+		return err
+	}
+	defer snapshot.Close()
+	m, err := Restore(ctx, engine, snapshot)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.ping(ctx); err != nil {
+		return err
+	}
+	return m.Preheat(ctx, preheat)
 }
 
 func makeParent(dir string) string {

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait; only a broken test uses it up.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 //go:embed testdata/idle.bpf.o
 var idle []byte
@@ -153,7 +153,7 @@ func output(t *testing.T, m *machine.Machine, script string) string {
 	var steps frames
 	end, err := m.Run(deadline(t), shell(t, script), idle, time.Second, steps.take)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, m.Console())
+		t.Fatalf("%v; the guest said %+v, and on its console:\n%s", err, steps.stages, m.Console())
 	}
 	if end.State != wire.StateDone || len(steps.results) != 1 {
 		t.Fatalf("the run ended %+v with %+v", end, steps.results)

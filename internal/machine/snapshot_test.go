@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skep-dev/skep/internal/machine"
 	"golang.org/x/sys/unix"
@@ -117,6 +118,20 @@ func TestLoadSnapshot(t *testing.T) {
 				t.Errorf("the state is %q, %v", text, err)
 			}
 		})
+	}
+}
+
+// A snapshot whose clone does not go on is not kept: a second one is made.
+func TestPrepareTries(t *testing.T) {
+	engine := &fakeEngine{}
+	engine.asleep.Store(1)
+	machine.SetTryDeadline(t, 50*time.Millisecond)
+	dir := filepath.Join(t.TempDir(), "6.6-abc")
+	if err := machine.Prepare(t.Context(), engine, machine.Image{}, nil, dir, "ours"); err != nil {
+		t.Fatal(err)
+	}
+	if boots, alive := engine.boots.Load(), engine.alive.Load(); boots != 2 || alive != 0 {
+		t.Errorf("%d machines were booted, %d are alive; want 2 and 0", boots, alive)
 	}
 }
 

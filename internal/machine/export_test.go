@@ -1,0 +1,13 @@
+package machine
+
+import (
+	"testing"
+	"time"
+)
+
+// SetTryDeadline shortens the wait for a new snapshot's clone.
+func SetTryDeadline(t *testing.T, d time.Duration) {
+	before := tryDeadline
+	tryDeadline = d
+	t.Cleanup(func() { tryDeadline = before })
+}
