@@ -119,7 +119,6 @@ type runner struct {
 	tracer  *collect.Tracer
 	packets *collect.Packets
 	before  map[string][]byte
-	stats   interface{ Close() error }
 }
 
 // everything goes through the stages. An error ends the run; what follows the
@@ -221,6 +220,9 @@ func (r *runner) startScene() error {
 	}
 	r.player = player
 	if err := player.Setup(r.ctx, r.report); err != nil {
+		if r.ctx.Err() != nil {
+			return r.ending()
+		}
 		return end.New(wire.StateWorkloadFailed, err, "the scene could not be prepared: %v", err)
 	}
 	return nil
@@ -233,6 +235,9 @@ func (r *runner) report(result scene.Result) { r.sink.Send(wire.KindStep, result
 func (r *runner) loadPrograms() error {
 	var first error
 	for _, spec := range r.object.Programs {
+		if r.ctx.Err() != nil {
+			return r.ending()
+		}
 		if r.leftOut(spec) {
 			continue
 		}
