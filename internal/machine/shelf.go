@@ -130,7 +130,7 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 		return func() { _ = file.Close() }, nil
 	case <-ctx.Done():
 		go func() {
-			_ = <-locked // it cannot be called off
+			<-locked // it cannot be called off
 			_ = file.Close()
 		}()
 		return nil, ctx.Err()

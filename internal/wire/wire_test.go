@@ -35,7 +35,7 @@ func TestWriteRead(t *testing.T) {
 			if err != nil || kind != c.kind || !bytes.Equal(payload, c.payload) {
 				t.Errorf("Read: kind %q, %d bytes, %v", byte(kind), len(payload), err)
 			}
-			if _, _, err := Read(&stream); err != io.EOF {
+			if _, _, err := Read(&stream); !errors.Is(err, io.EOF) {
 				t.Errorf("after the frame: %v, want io.EOF", err)
 			}
 		})

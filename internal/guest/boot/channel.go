@@ -25,7 +25,7 @@ type channel struct{ fd int }
 func openChannel(wait time.Duration) (*channel, error) {
 	deadline := time.Now().Add(wait)
 	for {
-		device, err := findPort("/sys/class/virtio-ports", ChannelName)
+		device, err := findPort("/sys/class/virtio-ports")
 		if err == nil {
 			fd, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 			if err != nil {
@@ -40,18 +40,18 @@ func openChannel(wait time.Duration) (*channel, error) {
 	}
 }
 
-func findPort(class, name string) (string, error) {
+func findPort(class string) (string, error) {
 	ports, err := os.ReadDir(class)
 	if err != nil {
-		return "", fmt.Errorf("look for virtio port %q: %w", name, err)
+		return "", fmt.Errorf("look for virtio port %q: %w", ChannelName, err)
 	}
 	for _, port := range ports {
 		text, err := os.ReadFile(filepath.Join(class, port.Name(), "name"))
-		if err == nil && strings.TrimSpace(string(text)) == name {
+		if err == nil && strings.TrimSpace(string(text)) == ChannelName {
 			return filepath.Join("/dev", port.Name()), nil
 		}
 	}
-	return "", fmt.Errorf("no virtio port is named %q", name)
+	return "", fmt.Errorf("no virtio port is named %q", ChannelName)
 }
 
 func (c *channel) Read(p []byte) (int, error) {

@@ -20,7 +20,10 @@ type Runner interface {
 // Serve answers the host until the channel ends.
 func Serve(port io.ReadWriter, runner Runner) error {
 	s := &session{out: &frameWriter{w: port}, runner: runner}
-	defer s.stop()
+	defer func() {
+		s.abort()
+		s.stop()
+	}()
 	for {
 		kind, payload, err := wire.Read(port)
 		if err != nil {
@@ -58,9 +61,7 @@ func (s *session) handle(kind wire.Kind, payload []byte) error {
 		s.start(run, object)
 		return nil
 	case wire.KindCancel:
-		if s.cancel != nil {
-			s.cancel()
-		}
+		s.abort()
 		return nil
 	}
 	return fmt.Errorf("%w: the host sent kind %q", wire.ErrFrame, byte(kind))
@@ -81,6 +82,14 @@ func (s *session) start(run wire.Run, object []byte) {
 	}()
 }
 
+// abort asks the run under way, if any, to end.
+func (s *session) abort() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+}
+
+// stop waits for the run under way, if any.
 func (s *session) stop() {
 	if s.done != nil {
 		<-s.done
