@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/skep-dev/skep/internal/kernel"
 	"github.com/skep-dev/skep/internal/libexec"
@@ -119,21 +120,20 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder of snapshots: %w", err)
 	}
-	locked := make(chan error, 1)
-	go func() { locked <- unix.Flock(int(file.Fd()), unix.LOCK_EX) }()
-	select {
-	case err := <-locked:
-		if err != nil {
+	for {
+		switch err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+		case err == nil:
+			return func() { _ = file.Close() }, nil
+		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
 			_ = file.Close()
 			return nil, fmt.Errorf("lock the folder of snapshots: %w", err)
 		}
-		return func() { _ = file.Close() }, nil
-	case <-ctx.Done():
-		go func() {
-			<-locked // it cannot be called off
+		select { // a lock that is waited for cannot be called off
+		case <-ctx.Done():
 			_ = file.Close()
-		}()
-		return nil, ctx.Err()
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 
