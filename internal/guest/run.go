@@ -17,7 +17,7 @@ import (
 	"github.com/skep-dev/skep/internal/guest/collect"
 	"github.com/skep-dev/skep/internal/guest/end"
 	"github.com/skep-dev/skep/internal/guest/load"
-	"github.com/skep-dev/skep/internal/scene"
+	"github.com/skep-dev/skep/internal/scene/plan"
 	"github.com/skep-dev/skep/internal/wire"
 )
 
@@ -26,7 +26,7 @@ type Env struct {
 	// Types is the process's one cache of the kernel's BTF.
 	Types *btf.Cache
 	// Play starts the actors of a scene. nil: there is no scene.
-	Play func(scene.Plan) (Player, error)
+	Play func(plan.Plan) (Player, error)
 	// Cgroup is the path of the cgroup in which the scene happens. Empty
 	// means the root of the hierarchy.
 	Cgroup string
@@ -40,9 +40,9 @@ type Player interface {
 	// ActorPID gives the process id of an actor.
 	ActorPID(actor string) (pid int, ok bool)
 	// Setup does what comes before the program is attached.
-	Setup(ctx context.Context, report func(scene.Result)) error
+	Setup(ctx context.Context, report func(plan.Result)) error
 	// Run does the steps. An error says that the workload failed.
-	Run(ctx context.Context, report func(scene.Result)) error
+	Run(ctx context.Context, report func(plan.Result)) error
 	// Sockets has use called for every socket that the scene opens from now
 	// on, with a file descriptor of this process and "udp", "tcp" for an
 	// established connection, or "listen".
@@ -228,7 +228,7 @@ func (r *runner) startScene() error {
 	return nil
 }
 
-func (r *runner) report(result scene.Result) { r.sink.Send(wire.KindStep, result) }
+func (r *runner) report(result plan.Result) { r.sink.Send(wire.KindStep, result) }
 
 // loadPrograms loads each program on its own. When only loading, a rejected
 // program does not hide what the kernel says about the next.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -65,7 +66,11 @@ type DiedError struct {
 }
 
 func (e *DiedError) Error() string {
-	return ErrDied.Error() + ": " + e.Cause.Error()
+	text := ErrDied.Error() + ": " + e.Cause.Error()
+	if lines := strings.Split(strings.TrimSpace(e.Console), "\n"); lines[len(lines)-1] != "" {
+		text += " (its last words: " + strings.TrimSpace(lines[len(lines)-1]) + ")"
+	}
+	return text
 }
 
 // Unwrap makes errors.Is(err, ErrDied) true.

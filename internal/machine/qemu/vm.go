@@ -110,7 +110,9 @@ func (v *vm) Resume(ctx context.Context) error { return v.monitor.execute(ctx, "
 
 func (v *vm) Pause(ctx context.Context) error { return v.monitor.execute(ctx, "stop", nil, nil) }
 
-func (v *vm) Console() string { return v.console.String() }
+// Console is what the kernel wrote, and then what QEMU and its jail complained
+// about.
+func (v *vm) Console() string { return v.console.String() + v.stderr.String() }
 
 func (v *vm) PID() int { return v.command.Process.Pid }
 
