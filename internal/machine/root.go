@@ -75,6 +75,13 @@ func writeInitramfs(dir string, k *kernel.Kernel) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if config := k.Config(); config != "" { // for extern variables of .kconfig
+		data, err := os.ReadFile(config)
+		if err != nil {
+			return "", fmt.Errorf("read the kernel's configuration: %w", err)
+		}
+		files = append(files, initramfs.File{Path: "/boot/config-" + k.Release, Mode: 0o644, Data: data})
+	}
 	loadable, err := k.Modules(modules...)
 	if err != nil {
 		return "", err

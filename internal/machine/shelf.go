@@ -81,7 +81,7 @@ func (s *Shelf) prepare(ctx context.Context, k *kernel.Kernel, dir, identity str
 // identity hashes all that a snapshot depends on: engine, kernel, programs.
 func (s *Shelf) identity(k *kernel.Kernel) (string, error) {
 	sum := sha256.New()
-	fmt.Fprintln(sum, s.Engine.Identity(), k.ID(), modules)
+	fmt.Fprintln(sum, s.Engine.Identity(), k.ID(), modules, k.Config() != "")
 	if s.Preheat != nil {
 		fmt.Fprintln(sum, s.Preheat.Identity())
 	}
