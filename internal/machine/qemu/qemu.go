@@ -66,7 +66,8 @@ func New(o Options) (*Engine, error) {
 
 // Identity implements machine.Engine.
 func (e *Engine) Identity() string {
-	return strings.Join([]string{e.version, e.accel, e.cpu, kernelCommand(0, false)}, "\n")
+	words := append([]string{e.version, kernelCommand(0, false)}, flatten(base(e.accel, e.cpu, false))...)
+	return strings.Join(words, "\n")
 }
 
 // Boot implements machine.Engine.
