@@ -31,7 +31,6 @@ func TestRunInMachine(t *testing.T) {
 		"unknown actor": unknownActor,
 		"attach to":     attachTo,
 		"out of memory": outOfMemory,
-		"tear down":     tearDown,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,44 +171,6 @@ func outOfMemory(t *testing.T, vms *clones) {
 	died, ok := errors.AsType[*machine.DiedError](err)
 	if !ok || !strings.Contains(died.Console, "deadlocked on memory") {
 		t.Errorf("error %v", err)
-	}
-}
-
-// tearDown: after warming runs of every kind a machine is as before.
-func tearDown(t *testing.T, vms *clones) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*runDeadline)
-	defer cancel()
-	m, err := machine.Restore(ctx, vms.engine, vms.snapshot)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	// The first step makes struct_ops programs the default, which holds them.
-	quiet := vms.plan
-	quiet.Steps = quiet.Steps[1:]
-	for _, name := range []string{
-		"xdp", "tc", "action", "lwt_xmit", "tracepoint", "fentry", "kprobe", "uprobe", "cgroup_skb",
-		"socket", "sk_reuseport", "struct_ops", "struct_ops_link", "perf_event", "perf_array", "sk_msg", "netkit",
-		"sk_lookup", "iter_task",
-	} {
-		// Twice: what the first has left would be in the way of the second.
-		preheat := machine.Preheat{Run: wire.Run{Scene: quiet}, Object: compiled(t, name)}
-		if err := m.Preheat(ctx, []machine.Preheat{preheat, preheat}); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, m.Console())
-		}
-	}
-	o := outcome{logs: map[string]string{}}
-	// The kernel frees programs a moment after their last user.
-	o.end, err = m.Run(ctx, wire.Run{Seconds: 2}, compiled(t, "left"), time.Second, o.frame)
-	if err != nil || o.end.State != wire.StateDone {
-		t.Fatalf("end %+v, error %v", o.end, err)
-	}
-	for line := range strings.Lines(o.iterated) {
-		// Names that no program of the kernel's own has.
-		if name := strings.TrimSpace(strings.TrimPrefix(line, "program ")); name == "prog" || name == "start" {
-			t.Errorf("a program is left:\n%s", o.iterated)
-			break
-		}
 	}
 }
 

@@ -32,8 +32,7 @@ type microvm struct {
 }
 
 // args keep the interval timer. Under QEMU 10 its first interrupt makes kernels
-// panic more often than not, but with pit=off the kernel does not free programs
-// in time (TestRunInMachine, tear down).
+// panic more often than not; pit=off mends that, but is not proven with 7.2.
 func (m microvm) args() []string {
 	share := "off"
 	if m.shared {
