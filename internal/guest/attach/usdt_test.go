@@ -106,7 +106,7 @@ func FuzzParseNotes(f *testing.F) {
 
 func TestReadProbesOfTarget(t *testing.T) {
 	if _, err := exec.LookPath("clang-19"); err != nil {
-		t.Skip("clang-19 is not installed: run 'make setup'")
+		t.Fatal("clang-19 is not installed: run 'make setup'")
 	}
 	target := filepath.Join(t.TempDir(), "target")
 	if output, err := exec.Command("../target/build.sh", target).CombinedOutput(); err != nil {

@@ -28,7 +28,7 @@ func compile(t testing.TB, name string) []byte {
 	t.Helper()
 	clang, err := exec.LookPath("clang-19")
 	if err != nil {
-		t.Skip("clang-19 is not installed: run 'make setup'")
+		t.Fatal("clang-19 is not installed: run 'make setup'")
 	}
 	path := filepath.Join(t.TempDir(), "object.o")
 	cmd := exec.Command(clang, "-g", "-O2", "-target", "bpf", "-mcpu=v3",
