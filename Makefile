@@ -45,7 +45,7 @@ bin/skep: FORCE
 
 bin/skep-guest: FORCE
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ ./cmd/skep-guest
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X runtime.godebugDefault=asyncpreemptoff=1' -o $@ ./cmd/skep-guest
 
 bin/skep-bpfcc: $(wildcard internal/compile/bpfcc/*)
 	@mkdir -p bin

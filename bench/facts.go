@@ -18,10 +18,14 @@ func printFacts(w io.Writer, l *lab) {
 	fmt.Fprintln(w, "skep's benchmarks,", time.Now().UTC().Format("2006-01-02 15:04 UTC"))
 	fmt.Fprintf(w, "machine: %d processors (%s), %s of memory, Linux %s\n",
 		runtime.NumCPU(), processor(), totalMemory(), unix.ByteSliceToString(name.Release[:]))
-	version, rest, _ := strings.Cut(l.engine.Identity(), "\n")
-	accelerator, rest, _ := strings.Cut(rest, "\n")
-	model, _, _ := strings.Cut(rest, "\n")
-	fmt.Fprintf(w, "engine:  %s, -accel %s -cpu %s\n", version, accelerator, model)
+	words := strings.Split(l.engine.Identity(), "\n")
+	fmt.Fprintf(w, "engine:  %s", words[0])
+	for i, word := range words[:len(words)-1] {
+		if word == "-accel" || word == "-cpu" {
+			fmt.Fprintf(w, " %s %s", word, words[i+1])
+		}
+	}
+	fmt.Fprintln(w)
 	for _, k := range l.kernels {
 		fmt.Fprintf(w, "kernel:  %s\n", k)
 	}

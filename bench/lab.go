@@ -123,7 +123,7 @@ func (l *lab) cold(image machine.Image) machines {
 
 // preheat are the runs that warm a pool's machines.
 func (l *lab) preheat(ctx context.Context, k *kernel.Kernel) ([]machine.Preheat, error) {
-	return run.Preheat{Compiler: l.compiler}.Make(ctx, k)
+	return run.Preheat{Compiler: l.compiler}.ForClones(ctx, k)
 }
 
 // pool fills a pool of machines for a kernel.

@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/skep-dev/skep/internal/guest"
 	"github.com/skep-dev/skep/internal/guest/boot"
+	"github.com/skep-dev/skep/internal/guest/collect"
 	"github.com/skep-dev/skep/internal/guest/stage"
 	"github.com/skep-dev/skep/internal/scene/plan"
 	"github.com/skep-dev/skep/internal/scene/play"
@@ -49,20 +50,27 @@ type runner struct {
 func newRunner() *runner {
 	r := &runner{}
 	r.env = guest.Env{
-		Types:         btf.NewCache(), // one for the process: parsing takes 200 ms
-		Interface:     boot.NearLink,
-		Peer:          boot.FarLink,
-		PeerNamespace: boot.PeerNetns,
+		Types:     btf.NewCache(), // one for the process: parsing takes 200 ms
+		Interface: boot.NearLink,
 		Play: func(p plan.Plan) (guest.Player, error) {
 			return stage.Play(p, play.Options{Spares: r.spares})
 		},
 	}
+	var err error
+	r.env.Packets, err = collect.OpenPackets(
+		collect.End{Interface: boot.NearLink},
+		collect.End{Interface: boot.FarLink, Namespace: boot.PeerNetns},
+	)
+	if err != nil { // runs do without
+		fmt.Fprintf(os.Stderr, "skep-guest: %v\n", err)
+	}
 	return r
 }
 
-// spareActors is how many actors wait in a warm machine. Most scenes have one
-// or two, and starting one takes as long as all the rest of a run.
-const spareActors = 2
+// spareActors is how many actors are started ahead. Starting one takes as long
+// as all the rest of a run, and most scenes have one: there is one for the last
+// warming run before the snapshot, one for that of a pool, one for the user's.
+const spareActors = 3
 
 // Run implements boot.Runner.
 func (r *runner) Run(ctx context.Context, run wire.Run, object []byte, send func(wire.Kind, any) error) wire.End {
@@ -73,13 +81,13 @@ func (r *runner) Run(ctx context.Context, run wire.Run, object []byte, send func
 	return end
 }
 
-// prepareActors replaces the actors that a warming run has used up. Without
-// them, scenes only begin later.
+// prepareActors replaces the actors when warming runs have used them up.
+// Without them, scenes only begin later.
 func (r *runner) prepareActors(ctx context.Context) {
+	if r.spares.Left() > 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if r.spares != nil {
-		r.spares.Close()
-	}
 	r.spares, _ = play.Warm(ctx, spareActors)
 }

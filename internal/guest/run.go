@@ -6,6 +6,7 @@ package guest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -30,9 +31,10 @@ type Env struct {
 	// Cgroup is the path of the cgroup in which the scene happens. Empty
 	// means the root of the hierarchy.
 	Cgroup string
-	// Interface is the machine's end of the veth pair, Peer the other end,
-	// and PeerNamespace the path of the network namespace in which that is.
-	Interface, Peer, PeerNamespace string
+	// Interface is the machine's end of the veth pair.
+	Interface string
+	// Packets captures at both ends of the veth pair. nil: nothing does.
+	Packets *collect.Packets
 }
 
 // A Player is a scene whose actors exist.
@@ -73,7 +75,7 @@ func Run(ctx context.Context, run wire.Run, object []byte, send func(wire.Kind, 
 		env.Types = btf.NewCache()
 	}
 	if run.Quiet {
-		send = func(wire.Kind, any) error { return nil }
+		send = encodeOnly
 	}
 	r := &runner{ctx: ctx, run: run, env: env, sink: collect.NewSink(send, run.Limits)}
 	err := r.everything(object)
@@ -100,6 +102,13 @@ func Run(ctx context.Context, run wire.Run, object []byte, send func(wire.Kind, 
 	return typed
 }
 
+// encodeOnly is the send of quiet runs: their reports go nowhere, but how each
+// is encoded is found out, and remembered, before the snapshot.
+func encodeOnly(_ wire.Kind, v any) error {
+	_, err := json.Marshal(v)
+	return err
+}
+
 type runner struct {
 	ctx  context.Context
 	run  wire.Run
@@ -117,7 +126,6 @@ type runner struct {
 	probes  int
 	buffers *collect.Buffers
 	tracer  *collect.Tracer
-	packets *collect.Packets
 	before  map[string][]byte
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -17,9 +16,6 @@ import (
 	"github.com/skep-dev/skep/internal/guest/load"
 	"github.com/skep-dev/skep/internal/wire"
 )
-
-// statsSwitch makes the kernel count how often programs run, and for how long.
-const statsSwitch = "/proc/sys/kernel/bpf_stats_enabled"
 
 // attach begins to read, then attaches: what a program does at once is seen.
 func (r *runner) attach() error {
@@ -72,22 +68,8 @@ func (r *runner) startReading() error {
 		r.tracer = tracer
 		break
 	}
-	r.capture()
-	// Never taken back, also not after a quiet run: to turn the statistics on
-	// rewrites the kernel's code, which takes milliseconds, and those are
-	// spent before the snapshot. A kernel without them shows none.
-	_ = os.WriteFile(statsSwitch, []byte("1"), 0o644)
+	r.env.Packets.Start(r.sink)
 	return nil
-}
-
-// capture reads the frames at both ends of the veth pair, as far as the
-// machine has one.
-func (r *runner) capture() {
-	r.packets = collect.NewPackets(r.sink)
-	_ = r.packets.Add(r.env.Interface, "")
-	if r.env.Peer != "" {
-		_ = r.packets.Add(r.env.Peer, r.env.PeerNamespace)
-	}
 }
 
 func (r *runner) attachMaps() error {
@@ -173,9 +155,7 @@ func (r *runner) drain() {
 		r.buffers.Drain()
 	}
 	r.tracer.Drain()
-	if r.packets != nil {
-		r.packets.Drain()
-	}
+	r.env.Packets.Stop()
 	r.reportGlobals(func(section string) ([]byte, bool) {
 		m := r.loader.Map(section)
 		if m == nil {
@@ -246,9 +226,6 @@ func (r *runner) tearDown() error {
 	}
 	if r.buffers != nil {
 		r.buffers.Close()
-	}
-	if r.packets != nil {
-		r.packets.Close()
 	}
 	if r.loader != nil {
 		r.loader.Close()

@@ -42,6 +42,12 @@ func Boot(ctx context.Context, engine Engine, image Image) (*Machine, wire.Hello
 		_ = m.Close()
 		return nil, wire.Hello{}, fmt.Errorf("boot a machine: wait for the guest's hello: %w", err)
 	}
+	// A machine without devices hardly finds randomness of its own. Seeded
+	// before its snapshot, the kernel is past that in every clone.
+	if err := m.refresh(ctx); err != nil {
+		_ = m.Close()
+		return nil, wire.Hello{}, fmt.Errorf("boot a machine: %w", err)
+	}
 	return m, hello, nil
 }
 
@@ -72,6 +78,11 @@ func (m *Machine) wake(ctx context.Context) error {
 	if err := m.vm.Resume(ctx); err != nil {
 		return err
 	}
+	return m.refresh(ctx)
+}
+
+// refresh gives the guest the time and randomness of now.
+func (m *Machine) refresh(ctx context.Context) error {
 	entropy := make([]byte, 64)
 	if _, err := rand.Read(entropy); err != nil {
 		return err

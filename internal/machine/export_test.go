@@ -11,3 +11,6 @@ func SetTryDeadline(t *testing.T, d time.Duration) {
 	tryDeadline = d
 	t.Cleanup(func() { tryDeadline = before })
 }
+
+// Goroutines that play a machine have nothing to settle.
+func init() { settleTime = time.Millisecond }

@@ -34,6 +34,7 @@ func (e *fakeEngine) Boot(context.Context, machine.Image) (machine.VM, error) {
 	e.boots.Add(1)
 	return e.start(func(channel net.Conn) {
 		_ = wire.WriteJSON(channel, wire.KindHello, wire.Hello{Release: "6.6.6"})
+		e.serve(channel)
 	}), nil
 }
 

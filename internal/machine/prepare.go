@@ -20,6 +20,11 @@ type Preheat struct {
 	Object []byte
 }
 
+// settleTime is how long a machine idles before it is saved. What the kernel
+// puts off by up to a second or two (freeing, flushing, switching off what was
+// switched on) would otherwise be done by each clone, in its first moments.
+var settleTime = 2500 * time.Millisecond
+
 const (
 	bootDeadline    = 60 * time.Second
 	preheatDeadline = 30 * time.Second
@@ -56,6 +61,11 @@ func prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat,
 	defer m.Close()
 	if err := m.Preheat(ctx, preheat); err != nil {
 		return err
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(settleTime):
 	}
 	temporary, err := os.MkdirTemp(makeParent(dir), unfinished(dir)+"*")
 	if err != nil {

@@ -18,21 +18,24 @@ import (
 //go:embed preheat/*.bpf.c
 var preheatSources embed.FS
 
-// preheatRuns in the order in which they happen. One default scene warms all
-// that scenes do; a second one would only take time.
-var preheatRuns = []struct {
+// preheatRun is one of our programs and what happens in the machine meanwhile.
+type preheatRun struct {
 	name  string
 	scene func() (*scene.Scene, error)
-}{
-	{"hooks.bpf.c", func() (*scene.Scene, error) { return scene.Default(), nil }},
-	{"trace.bpf.c", func() (*scene.Scene, error) { return scene.Parse([]byte(preheatScene)) }},
 }
+
+var (
+	everyHook = preheatRun{"hooks.bpf.c", func() (*scene.Scene, error) { return scene.Default(), nil }}
+	tracing   = preheatRun{"trace.bpf.c", func() (*scene.Scene, error) { return scene.Parse([]byte(preheatScene)) }}
+	// preheatRuns in the order in which they happen. One default scene warms
+	// all that scenes do; a second one would only take time.
+	preheatRuns = []preheatRun{everyHook, tracing}
+)
 
 const preheatScene = "steps: [run: [/bin/true]]\n"
 
 // Preheat makes the runs that warm a machine: programs of our own, which use
-// what users' programs do, with the default scene. It implements
-// machine.Preheater.
+// what users' programs do. It implements machine.Preheater.
 type Preheat struct {
 	Compiler *compile.Compiler
 }
@@ -53,8 +56,19 @@ func (p Preheat) Identity() string {
 
 // Make implements machine.Preheater.
 func (p Preheat) Make(ctx context.Context, k *kernel.Kernel) ([]machine.Preheat, error) {
-	list := make([]machine.Preheat, 0, len(preheatRuns))
-	for _, r := range preheatRuns {
+	return p.make(ctx, k, preheatRuns)
+}
+
+// ForClones makes the runs that a pool has each of its machines do, so that
+// under emulation the code is translated which nearly every run goes through.
+// More of it would cost every waiting machine tens of megabytes, and seconds.
+func (p Preheat) ForClones(ctx context.Context, k *kernel.Kernel) ([]machine.Preheat, error) {
+	return p.make(ctx, k, []preheatRun{tracing})
+}
+
+func (p Preheat) make(ctx context.Context, k *kernel.Kernel, runs []preheatRun) ([]machine.Preheat, error) {
+	list := make([]machine.Preheat, 0, len(runs))
+	for _, r := range runs {
 		parsed, err := r.scene()
 		if err != nil {
 			return nil, fmt.Errorf("scene of %s: %w", r.name, err)

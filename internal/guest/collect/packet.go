@@ -21,39 +21,49 @@ const (
 	// allProtocols is ETH_P_ALL in network byte order.
 	allProtocols = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
 	maxFrame     = 2 << 10
-	// packetPoll is how long a reader sleeps at most before it looks whether
+	// packetPoll is how long the reader sleeps at most before it looks whether
 	// the run has ended.
 	packetPoll = 50 * time.Millisecond
 )
 
-// Packets captures the frames at interfaces.
+// An End is a network interface at which frames are captured. Namespace is the
+// path of its network namespace; empty is our own.
+type End struct{ Interface, Namespace string }
+
+// Packets captures the frames at interfaces. Its sockets are opened once, when
+// the machine boots: to look up an interface in another network namespace is
+// more work than many a run.
 type Packets struct {
+	sockets []socket
+	wake    int // an eventfd: the reader is to look whether it shall stop
+
 	sink     *Sink
-	files    []int
+	buffer   []byte
 	stopping atomic.Bool
-	wake     []int
 	done     sync.WaitGroup
 }
 
-// NewPackets makes a capture that sends to sink.
-func NewPackets(sink *Sink) *Packets { return &Packets{sink: sink} }
+type socket struct {
+	fd   int
+	intf string
+}
 
-// Add captures at an interface of the network namespace with that path; an
-// empty path is our own.
-func (p *Packets) Add(name, namespace string) error {
-	fd, err := openIn(namespace, name)
+// OpenPackets opens what captures at ends.
+func OpenPackets(ends ...End) (*Packets, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("capture packets on %s: %w", name, err)
+		return nil, fmt.Errorf("capture packets: %w", err)
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-	if err != nil {
-		_ = unix.Close(fd)
-		return fmt.Errorf("capture packets on %s: %w", name, err)
+	p := &Packets{wake: wake, buffer: make([]byte, maxFrame)}
+	for _, end := range ends {
+		fd, err := openIn(end.Namespace, end.Interface)
+		if err != nil {
+			p.close()
+			return nil, fmt.Errorf("capture packets on %s: %w", end.Interface, err)
+		}
+		p.sockets = append(p.sockets, socket{fd: fd, intf: end.Interface})
 	}
-	p.files = append(p.files, fd)
-	p.wake = append(p.wake, wake)
-	p.done.Go(func() { p.read(fd, wake, name) })
-	return nil
+	return p, nil
 }
 
 // openIn opens a packet socket in another network namespace, from a thread
@@ -96,25 +106,55 @@ func packetSocket(name string) (int, error) {
 	return fd, nil
 }
 
-func (p *Packets) read(fd, wake int, name string) {
-	buffer := make([]byte, maxFrame)
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+// Start forgets what has arrived so far, and sends what arrives from now on.
+// On nil, as on a machine without a network, it does nothing.
+func (p *Packets) Start(sink *Sink) {
+	if p == nil {
+		return
+	}
+	for _, s := range p.sockets {
+		for p.receive(s, nil) {
+		}
+	}
+	p.sink = sink
+	p.stopping.Store(false)
+	p.done.Go(p.read)
+}
+
+// receive takes one frame from a socket, and tells whether there was one.
+func (p *Packets) receive(s socket, sink *Sink) bool {
+	n, from, err := unix.Recvfrom(s.fd, p.buffer, 0)
+	if err != nil {
+		return false
+	}
+	if sink != nil {
+		sink.packet(wire.Packet{Where: s.intf, Direction: direction(from), Bytes: append([]byte(nil), p.buffer[:n]...)})
+	}
+	return true
+}
+
+// read takes turns between the sockets, so that a flood at one does not hide
+// the other.
+func (p *Packets) read() {
+	fds := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
+	for _, s := range p.sockets {
+		fds = append(fds, unix.PollFd{Fd: int32(s.fd), Events: unix.POLLIN})
+	}
 	var limit time.Time
 	for {
-		n, from, err := unix.Recvfrom(fd, buffer, 0)
-		if err == nil {
-			p.sink.packet(wire.Packet{Where: name, Direction: direction(from), Bytes: append([]byte(nil), buffer[:n]...)})
+		// Asked before the reads: what came before the end is not to be missed.
+		stopping := p.stopping.Load()
+		if stopping && limit.IsZero() {
+			limit = time.Now().Add(drainTime)
 		}
-		if p.stopping.Load() {
-			if limit.IsZero() {
-				limit = time.Now().Add(drainTime)
-			}
-			if err != nil || time.Now().After(limit) {
-				return
-			}
-			continue
+		some := false
+		for _, s := range p.sockets {
+			some = p.receive(s, p.sink) || some
 		}
-		if err != nil {
+		switch {
+		case stopping && (!some || time.Now().After(limit)):
+			return
+		case !stopping && !some:
 			_, _ = unix.Poll(fds, int(packetPoll.Milliseconds()))
 		}
 	}
@@ -127,19 +167,22 @@ func direction(from unix.Sockaddr) string {
 	return "in"
 }
 
-// Drain reads what has arrived and ends. The sockets stay open: closing one
-// waits for all processors, and the machine is thrown away.
-func (p *Packets) Drain() {
-	p.stopping.Store(true)
-	for _, wake := range p.wake {
-		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+// Stop sends what has arrived and ends.
+func (p *Packets) Stop() {
+	if p == nil || p.sink == nil {
+		return
 	}
+	p.stopping.Store(true)
+	count := []byte{1, 0, 0, 0, 0, 0, 0, 0}
+	_, _ = unix.Write(p.wake, count)
 	p.done.Wait()
+	_, _ = unix.Read(p.wake, count) // for the next run
+	p.sink = nil
 }
 
-// Close frees the sockets.
-func (p *Packets) Close() {
-	for _, fd := range append(p.files, p.wake...) {
-		_ = unix.Close(fd)
+func (p *Packets) close() {
+	for _, s := range p.sockets {
+		_ = unix.Close(s.fd)
 	}
+	_ = unix.Close(p.wake)
 }

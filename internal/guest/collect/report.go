@@ -5,6 +5,7 @@ package collect
 import (
 	"github.com/cilium/ebpf"
 
+	"github.com/skep-dev/skep/internal/guest/progfacts"
 	"github.com/skep-dev/skep/internal/wire"
 )
 
@@ -34,12 +35,11 @@ func Initial(spec *ebpf.MapSpec) []byte {
 
 // Stats asks the kernel how often a program ran, and for how long.
 func Stats(name string, program *ebpf.Program) (wire.Stats, error) {
-	stats, err := program.Stats()
+	facts, err := progfacts.Of(program)
 	if err != nil {
 		return wire.Stats{}, err
 	}
 	return wire.Stats{
-		Program: name, Runs: stats.RunCount, Nanoseconds: uint64(stats.Runtime.Nanoseconds()),
-		Recursion: stats.RecursionMisses,
+		Program: name, Runs: facts.Runs, Nanoseconds: facts.Nanoseconds, Recursion: facts.RecursionMisses,
 	}, nil
 }

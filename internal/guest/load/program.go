@@ -4,7 +4,6 @@ package load
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/skep-dev/skep/internal/guest/end"
+	"github.com/skep-dev/skep/internal/guest/progfacts"
 	"github.com/skep-dev/skep/internal/wire"
 )
 
@@ -58,11 +58,11 @@ func (l *Loader) Load(spec *ebpf.ProgramSpec) Result {
 	if l.opts.WholeLog {
 		result.Log, result.Truncated = log.text, log.truncated
 	}
-	if info, err := program.Info(); err == nil {
-		if verified, ok := info.VerifiedInstructions(); ok {
-			result.Row.Verified = verified
+	if facts, err := progfacts.Of(program); err == nil {
+		if facts.Verified != 0 {
+			result.Row.Verified = facts.Verified
 		}
-		result.Row.JITed, _ = info.JitedSize()
+		result.Row.JITed = facts.JITed
 	}
 	return result
 }
@@ -193,19 +193,23 @@ func logOf(err error) verifierLog {
 	return verifierLog{}
 }
 
-// statisticsLine is the end of print_verification_stats (kernel/bpf/verifier.c).
-var statisticsLine = regexp.MustCompile(`(?m)^processed (\d+) insns \(limit \d+\) (.*)$`)
-
 // statistics takes the instructions that the verifier went through, and its
-// states, out of a log: what is known also of a program that was rejected.
+// states, out of a log: what is known also of a program that was rejected. It
+// is the line "processed 12 insns (limit 1000000) max_states_per_insn 0 …" at
+// the end of print_verification_stats (kernel/bpf/verifier.c). Every run comes
+// by, so it is no regular expression, whose code would have to be translated.
 func statistics(log string) (verified uint32, states string) {
-	match := statisticsLine.FindStringSubmatch(log)
-	if match == nil {
-		return 0, ""
+	for line := range strings.Lines(log) {
+		rest, ok := strings.CutPrefix(line, "processed ")
+		if !ok {
+			continue
+		}
+		count, rest, ok := strings.Cut(rest, " insns (limit ")
+		n, err := strconv.ParseUint(count, 10, 32)
+		_, states, closed := strings.Cut(rest, ") ")
+		if ok && closed && err == nil {
+			return uint32(n), strings.TrimRight(states, "\r\n")
+		}
 	}
-	n, err := strconv.ParseUint(match[1], 10, 32)
-	if err != nil {
-		return 0, match[2]
-	}
-	return uint32(n), match[2]
+	return 0, ""
 }

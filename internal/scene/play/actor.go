@@ -47,6 +47,7 @@ func MaybeActor() {
 
 // An actor is the state of one process of the scene.
 type actor struct {
+	comm string            // the name of all threads
 	cast map[string]int    // actors' process ids
 	net  map[string]string // network namespaces: name to path
 
@@ -90,7 +91,7 @@ func serveActor() error {
 	}
 	parent := unix.Getppid()
 	alive := func() bool { return unix.Getppid() == parent }
-	a := &actor{cast: map[string]int{}, descriptors: map[string]int{}, commands: map[string]*command{}}
+	a := &actor{comm: plan.DefaultActor, cast: map[string]int{}, descriptors: map[string]int{}, commands: map[string]*command{}}
 	for i := 1; i < lanes; i++ {
 		go func() {
 			runtime.LockOSThread()
@@ -114,7 +115,9 @@ func prepareProcess() error {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
 		return fmt.Errorf("limit file sizes: %w", err)
 	}
-	return nil
+	// Most scenes have the default actor only, whose name is set before it is
+	// known to be it.
+	return setComm(plan.DefaultActor)
 }
 
 // maxFileBytes is the size beyond which a scene cannot write to a file: EFBIG.
@@ -165,8 +168,11 @@ func (a *actor) obey(message []byte) plan.Result {
 }
 
 func (a *actor) become(b *become) error {
-	if err := setComm(b.Comm); err != nil {
-		return err
+	if b.Comm != a.comm {
+		if err := setComm(b.Comm); err != nil {
+			return err
+		}
+		a.comm = b.Comm
 	}
 	if b.User == nil {
 		return nil

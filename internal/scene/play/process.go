@@ -148,7 +148,8 @@ type Spares struct {
 // spareLanes is enough for scenes whose actors do one or two things at a time.
 const spareLanes = 2
 
-// Warm starts blank actors and waits until they are ready for orders.
+// Warm starts blank actors and waits until they are ready for orders. Each has
+// carried out one: what a process finds out and allocates only once is done.
 func Warm(ctx context.Context, count int) (*Spares, error) {
 	s := &Spares{}
 	for range count {
@@ -166,8 +167,25 @@ func Warm(ctx context.Context, count int) (*Spares, error) {
 				return nil, fmt.Errorf("warm an actor: %w", err)
 			}
 		}
+		// How that step ends does not matter.
+		if _, err := p.send(ctx, 0, order{Step: &plan.Step{Kind: "run", Args: warmingArgs}}); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("warm an actor: %w", err)
+		}
 	}
 	return s, nil
+}
+
+var warmingArgs = json.RawMessage(`{"argv":["/bin/true"]}`)
+
+// Left is how many spares nobody has taken yet.
+func (s *Spares) Left() int {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.processes)
 }
 
 // take returns a spare with enough lanes, or nil.
