@@ -31,9 +31,10 @@ type Engine struct {
 // New finds QEMU and bubblewrap.
 func New(o Options) (*Engine, error) {
 	e := &Engine{
-		// Translation blocks of two processors would not share anything,
-		// so one thread; the cache holds what a run needs.
-		accel: "tcg,thread=single,tb-size=64",
+		// A thread for each processor, though there is one: the loop that
+		// shares a thread among processors wakes up by a timer of its own,
+		// and a run takes a tenth longer. The cache holds what a run needs.
+		accel: "tcg,thread=multi,tb-size=64",
 		// A plain model: a run of the exec tracer on Linux 7.2 takes 60 ms of
 		// processor time, on max and Haswell 120 to 140. What they have
 		// more is XSAVE, likely the cause: qemu64, without, is as fast.
