@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // PoolOptions describe a pool. Engine and Snapshot are required.
@@ -20,6 +22,10 @@ type PoolOptions struct {
 	// somebody waits already, a machine is handed out without: preheating
 	// takes longer than it saves one run.
 	Preheat []Preheat
+	// Running is how many machines may be handed out and not closed yet; who
+	// asks for one more waits his turn. With more busy machines than
+	// processors, all take longer and fewer come to their end. 0: no limit.
+	Running int
 	// Eager prepares machines also while others are running. Otherwise the
 	// processors are left to those until someone has to wait.
 	Eager bool
@@ -29,6 +35,7 @@ type PoolOptions struct {
 // begin at once.
 type Pool struct {
 	o      PoolOptions
+	turns  *semaphore.Weighted // of machines that may run; nil: no limit
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -54,6 +61,9 @@ func NewPool(o PoolOptions) *Pool {
 	}
 	o.Workers = max(o.Workers, 1)
 	p := &Pool{o: o}
+	if o.Running > 0 {
+		p.turns = semaphore.NewWeighted(int64(o.Running))
+	}
 	p.cond = sync.NewCond(&p.mu)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	for range o.Workers {
@@ -66,6 +76,41 @@ func NewPool(o PoolOptions) *Pool {
 // Get hands out a machine; the caller closes it. It waits for one if none is
 // ready.
 func (p *Pool) Get(ctx context.Context) (*Machine, error) {
+	if p.turns != nil {
+		if err := p.awaitTurn(ctx); err != nil {
+			return nil, err
+		}
+	}
+	m, err := p.get(ctx)
+	if err != nil && p.turns != nil {
+		p.turns.Release(1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := m.wake(ctx); err != nil {
+		_ = m.Close()
+		return nil, fmt.Errorf("wake a machine: %w", err)
+	}
+	return m, nil
+}
+
+// awaitTurn ends without one when ctx does or the pool is closed.
+func (p *Pool) awaitTurn(ctx context.Context) error {
+	both, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+	if err := p.turns.Acquire(both, 1); err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("wait for a machine: %w", context.Cause(ctx))
+	}
+	return ErrPoolClosed
+}
+
+// get takes a waiting machine.
+func (p *Pool) get(ctx context.Context) (*Machine, error) {
 	stop := context.AfterFunc(ctx, p.wakeAll)
 	defer stop()
 	p.mu.Lock()
@@ -92,14 +137,7 @@ func (p *Pool) Get(ctx context.Context) (*Machine, error) {
 	}
 	p.cond.Broadcast()
 	p.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	if err := m.wake(ctx); err != nil {
-		_ = m.Close()
-		return nil, fmt.Errorf("wake a machine: %w", err)
-	}
-	return m, nil
+	return m, err
 }
 
 // Ready waits until the pool is full or cannot be filled.
@@ -142,6 +180,9 @@ func (p *Pool) released() {
 	p.running--
 	p.cond.Broadcast()
 	p.mu.Unlock()
+	if p.turns != nil {
+		p.turns.Release(1)
+	}
 }
 
 // work prepares machines as long as they are wanted.

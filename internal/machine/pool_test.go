@@ -102,6 +102,54 @@ func TestPoolConcurrentGet(t *testing.T) {
 	wg.Wait()
 }
 
+// No more machines run than may; who waits for his turn hears of the end.
+func TestPoolRunning(t *testing.T) {
+	p := newPool(t, machine.PoolOptions{Engine: &fakeEngine{}, Size: 3, Running: 2})
+	if err := p.Ready(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	var taken []*machine.Machine
+	for range 2 {
+		m, err := p.Get(deadline(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, m)
+	}
+	ctx, cancel := context.WithCancelCause(deadline(t))
+	errs := make(chan error)
+	get := func(ctx context.Context) {
+		m, err := p.Get(ctx)
+		if err == nil {
+			taken = append(taken, m)
+		}
+		errs <- err
+	}
+	reason := errors.New("enough")
+	go get(ctx)
+	cancel(reason)
+	if err := <-errs; !errors.Is(err, reason) {
+		t.Errorf("a third Get that is given up: %v, want %v", err, reason)
+	}
+	go get(deadline(t))
+	if err := taken[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-errs; err != nil {
+		t.Errorf("a third Get after the first machine was closed: %v", err)
+	}
+	go get(deadline(t))
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-errs; !errors.Is(err, machine.ErrPoolClosed) {
+		t.Errorf("a fourth Get while the pool closes: %v, want %v", err, machine.ErrPoolClosed)
+	}
+	for _, m := range taken {
+		_ = m.Close()
+	}
+}
+
 func TestPoolGetEnds(t *testing.T) {
 	reason := errors.New("enough")
 	broken := errors.New("no more memory")
