@@ -193,7 +193,7 @@ func lookup(spec *btf.Spec, root string) ([]btf.Type, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, &UnknownTypeError{Name: root, Nearest: nearest(spec, name, fits)}
+		return nil, &UnknownTypeError{Name: root, Nearest: nearestNames(spec, name, fits)}
 	}
 	return found, nil
 }

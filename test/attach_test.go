@@ -136,7 +136,7 @@ func kernels(t *testing.T) []*kernel.Kernel {
 	}
 	list, err := kernel.Open(kernel.DefaultDir()).Select("all")
 	if err != nil || len(list) == 0 {
-		t.Skipf("no kernel has been fetched: run 'make setup' (%v)", err)
+		t.Fatalf("no kernel has been fetched: run 'make setup' (%v)", err)
 	}
 	return list
 }
@@ -152,7 +152,7 @@ func newClones(t *testing.T, k *kernel.Kernel) *clones {
 	t.Helper()
 	engine, err := qemu.New(qemu.Options{})
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	c := &clones{engine: engine, plan: drawScene(t)}
 	shelf := &machine.Shelf{Dir: t.TempDir(), Engine: engine}

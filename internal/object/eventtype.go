@@ -1,13 +1,14 @@
 package object
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/skep-dev/skep/internal/nearest"
 )
 
 // ErrNoType says that no type of a name is in the object.
@@ -287,7 +288,7 @@ func (o *Object) debugType(name string, own bool) btf.Type {
 
 func (o *Object) noType(name string) error {
 	names := o.typeNames()
-	near := nearest(name, names)
+	near := nearest.Names(name, slices.Values(names), 3)
 	switch {
 	case len(near) > 0:
 		return failure(ErrNoType, nil, "The object has no type %s. Did you mean %s?", name, strings.Join(near, " or "))
@@ -305,52 +306,4 @@ func (o *Object) typeNames() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// nearest gives up to three of the names that differ least from name, if they
-// differ by little.
-func nearest(name string, names []string) []string {
-	type candidate struct {
-		name     string
-		distance int
-	}
-	var near []candidate
-	for _, n := range names {
-		limit := max(len(name), len(n))/3 + 1
-		d := distance(strings.ToLower(name), strings.ToLower(n))
-		if d <= limit || (len(name) >= 3 && strings.Contains(n, name)) {
-			near = append(near, candidate{n, d})
-		}
-	}
-	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
-	var found []string
-	for _, c := range near[:min(len(near), 3)] {
-		found = append(found, c.name)
-	}
-	return found
-}
-
-// distance is Levenshtein's, for names of at most 64 bytes.
-func distance(a, b string) int {
-	const longest = 64
-	if len(a) > longest || len(b) > longest {
-		return longest
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -2,7 +2,10 @@ package scene
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/skep-dev/skep/internal/nearest"
 )
 
 // An Error is a mistake in a scene's text.
@@ -26,8 +29,8 @@ func (n *node) errorf(format string, args ...any) error {
 // been meant to be.
 func unknown(what, word string, known []string) string {
 	message := fmt.Sprintf("unknown %s %q", what, shorten(word))
-	if near := nearest(word, known); near != "" {
-		return message + fmt.Sprintf(": did you mean %q?", near)
+	if near := nearest.Names(word, slices.Values(known), 1); len(near) > 0 {
+		return message + fmt.Sprintf(": did you mean %q?", near[0])
 	}
 	if len(known) == 0 {
 		return message
@@ -41,39 +44,4 @@ func shorten(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:limit], "") + "…"
-}
-
-// nearest returns the known word that takes the fewest edits, if they are few
-// against the word's length.
-func nearest(word string, known []string) string {
-	if len(word) > 64 {
-		return ""
-	}
-	best, distance := "", len(word)/3+2
-	for _, candidate := range known {
-		if d := edits(word, candidate); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

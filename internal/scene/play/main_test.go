@@ -44,7 +44,7 @@ func inNamespaces(t *testing.T) bool {
 	}
 	output, err := again.CombinedOutput()
 	if err != nil && again.ProcessState == nil {
-		t.Skipf("this machine has no user namespaces for us: %v", err)
+		t.Fatalf("this machine has no user namespaces for us, which all of skep's jails need: %v", err)
 	}
 	if err != nil {
 		t.Fatalf("in namespaces: %v\n%s", err, output)
@@ -70,7 +70,7 @@ func vethPair(t *testing.T) string {
 	defer home.Close()
 	peer, err := netns.New()
 	if errors.Is(err, unix.EPERM) {
-		t.Skip("this machine gives user namespaces no privileges")
+		t.Fatal("this machine gives user namespaces no privileges (sysctl kernel.apparmor_restrict_unprivileged_userns?)")
 	}
 	must(err)
 	t.Cleanup(func() { peer.Close() })
