@@ -31,9 +31,9 @@ var limits = []limit{
 // mount, IPC and host name spaces, without any capability, seeing the system's
 // libraries and firmware and nothing else. Its end is tied to ours.
 type jail struct {
-	bwrap, prlimit, qemu string
-	kvm                  bool
-	binds                [][2]string // outside, inside; read only
+	bwrap, prlimit, unshare, qemu string
+	kvm                           bool
+	binds                         [][2]string // outside, inside; read only
 }
 
 // systemFolders hold QEMU, its libraries and its firmware. Those that are not
@@ -41,7 +41,9 @@ type jail struct {
 var systemFolders = []string{"/usr", "/lib", "/lib64", "/bin"}
 
 func (j jail) command(qemuArgs []string) []string {
-	command := []string{j.prlimit}
+	// Since 0.11 bubblewrap looks for its child in /proc, which therefore must
+	// be that of the process name space in which newCommand starts it.
+	command := []string{j.unshare, "--mount-proc", "--", j.prlimit}
 	for _, l := range limits {
 		command = append(command, fmt.Sprintf("--%s=%d", l.name, l.value))
 	}

@@ -50,6 +50,7 @@ func TestKVMNested(t *testing.T) {
 			engine.jail.qemu:    engine.jail.qemu,
 			engine.jail.bwrap:   engine.jail.bwrap,
 			engine.jail.prlimit: engine.jail.prlimit,
+			engine.jail.unshare: engine.jail.unshare,
 		})
 	})
 	if err != nil {
@@ -74,7 +75,7 @@ func TestKVMNested(t *testing.T) {
 // writeNested writes the outer machine's archive: programs with their
 // libraries, QEMU's firmware, and the modules that make /dev/kvm.
 func writeNested(archive string, outer *kernel.Kernel, contents map[string]string) error {
-	for _, program := range []string{program, "bwrap", "prlimit", os.Args[0]} {
+	for _, program := range []string{program, "bwrap", "prlimit", "unshare", os.Args[0]} {
 		libraries, err := librariesOf(program)
 		if err != nil {
 			return err
