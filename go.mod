@@ -3,6 +3,7 @@ module github.com/skep-dev/skep
 go 1.26.0
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/cavaliergopher/cpio v1.0.1
 	github.com/cilium/ebpf v0.22.0
@@ -22,7 +23,4 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require (
-	github.com/agnivade/levenshtein v1.2.2 // indirect
-	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
-)
+require golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect

@@ -64,7 +64,7 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 		end := runner.Run(ctx, request, print)
 		row.end = end
 		rows = append(rows, row)
-		code = max(code, end.State.ExitCode())
+		code = max(code, end.ExitCode())
 		if ctx.Err() != nil {
 			break
 		}

@@ -103,7 +103,7 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 	if len(v.rows) == before && end.State != run.Done && !v.command.JSON {
 		v.rows = append(v.rows, verdict{file: p.Name, kernel: k.Series, why: fmt.Sprintf("%s: %s", end.State, end.Message)})
 	}
-	v.code = max(v.code, end.State.ExitCode())
+	v.code = max(v.code, end.ExitCode())
 	if failed {
 		v.code = max(v.code, run.ExitProgram)
 	}

@@ -35,7 +35,7 @@ func Names(word string, candidates iter.Seq[string], count int) []string {
 			continue
 		}
 		if difference := len(name) - len(word); difference <= limit && -difference <= limit {
-			if d := levenshtein.ComputeDistance(lower, strings.ToLower(name)); d <= limit && 2*d < len(word) {
+			if d := edits(lower, strings.ToLower(name)); d <= limit && 2*d < len(word) {
 				close = append(close, candidate{name, d, common(word, name)})
 				continue
 			}
@@ -57,6 +57,18 @@ func Names(word string, candidates iter.Seq[string], count int) []string {
 		names = append(names, c.name)
 	}
 	return names
+}
+
+// edits is Levenshtein's distance, but two letters that were swapped are one
+// mistake.
+func edits(a, b string) int {
+	if len(a) == len(b) {
+		i := common(a, b)
+		if i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:] {
+			return 1
+		}
+	}
+	return levenshtein.ComputeDistance(a, b)
 }
 
 // common is how many bytes two words have in common at their start.

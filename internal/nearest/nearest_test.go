@@ -17,6 +17,7 @@ func TestNames(t *testing.T) {
 	}{
 		{"a letter is missing", "task_strct", 3, []string{"task_struct"}},
 		{"two are swapped", "sk_bfuf", 3, []string{"sk_buff"}},
+		{"two are swapped in three letters", "sbk", 3, []string{"skb"}},
 		{"the case is another, and names come once", "Event", 3, []string{"EVENT", "event"}},
 		{"no more than asked for", "Event", 1, []string{"EVENT"}},
 		{"a part of longer names, if nothing is close", "ask_", 2, []string{"task_group", "task_struct"}},

@@ -201,6 +201,17 @@ type End struct {
 	Feature string  `json:"feature,omitempty"` // what this kernel lacks
 	Since   string  `json:"since,omitempty"`   // the version that has it
 	Kernel  string  `json:"release,omitempty"` // of the kernel
+	// Usage says that an option which is about the object is at fault: a
+	// variable to set or a type that it does not have.
+	Usage bool `json:"usage,omitempty"`
+}
+
+// ExitCode is what a command exits with after a run that ended so.
+func (e End) ExitCode() int {
+	if e.Usage {
+		return ExitUsage
+	}
+	return e.State.ExitCode()
 }
 
 func (Stage) EventType() string      { return "stage" }
@@ -232,10 +243,13 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Body == nil {
 		return nil, errors.New("an event without a body")
 	}
-	body, err := json.Marshal(e.Body)
-	if err != nil {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false) // it is for people, too
+	if err := encoder.Encode(e.Body); err != nil {
 		return nil, fmt.Errorf("encode %s event: %w", e.Body.EventType(), err)
 	}
+	body := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 	head := fmt.Appendf(nil, `{"seq":%d,"at":%.6f,"type":%q`, e.Seq, e.At, e.Body.EventType())
 	if e.Kernel != "" {
 		head = fmt.Appendf(head, `,"kernel":%q`, e.Kernel)

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/skep-dev/skep/btfvalue"
 	"github.com/skep-dev/skep/internal/object"
+	"github.com/skep-dev/skep/internal/scene/plan"
 	"github.com/skep-dev/skep/internal/wire"
 )
 
@@ -40,7 +41,7 @@ func newProgram(o *object.Object, stripped []byte, request Request) (*program, e
 		p.forced[name] = t
 	}
 	for name, text := range request.Set {
-		set, err := p.setGlobal(name, text)
+		set, err := p.setGlobal(name, text, request.Scene)
 		if err != nil {
 			return nil, err
 		}
@@ -51,12 +52,15 @@ func newProgram(o *object.Object, stripped []byte, request Request) (*program, e
 }
 
 // setGlobal encodes the value of a global variable by its type.
-func (p *program) setGlobal(name, text string) (wire.SetGlobal, error) {
+func (p *program) setGlobal(name, text string, scene plan.Plan) (wire.SetGlobal, error) {
 	at := slices.IndexFunc(p.object.Globals, func(g object.Global) bool { return g.Name == name && !g.Static })
 	if at < 0 {
 		return wire.SetGlobal{}, fmt.Errorf("--set %s: there is no such global variable; there are: %s", name, p.globalNames())
 	}
 	if actor, ok := strings.CutPrefix(text, "@"); ok {
+		if actors := actorsOf(scene); !slices.Contains(actors, actor) {
+			return wire.SetGlobal{}, fmt.Errorf("--set %s: the scene has no actor %q; there are: %s", name, actor, strings.Join(actors, ", "))
+		}
 		return wire.SetGlobal{Variable: name, ActorPID: actor}, nil
 	}
 	g := p.object.Globals[at]
@@ -68,6 +72,18 @@ func (p *program) setGlobal(name, text string) (wire.SetGlobal, error) {
 		return wire.SetGlobal{}, fmt.Errorf("--set %s: %w", name, err)
 	}
 	return wire.SetGlobal{Variable: name, Value: value}, nil
+}
+
+// actorsOf names the actors that a scene has.
+func actorsOf(scene plan.Plan) []string {
+	if len(scene.Actors) == 0 {
+		return []string{plan.DefaultActor}
+	}
+	names := make([]string, len(scene.Actors))
+	for i, a := range scene.Actors {
+		names[i] = a.Name
+	}
+	return names
 }
 
 func (p *program) globalNames() string {

@@ -149,7 +149,7 @@ func (r *Runner) object(ctx context.Context, s *stream, request Request) (*progr
 	}
 	p, err := newProgram(o, stripped, request)
 	if err != nil {
-		return nil, &End{State: BadObject, Message: sentence(request.Program.Name, err)}
+		return nil, &End{State: BadObject, Message: sentence(request.Program.Name, err), Usage: true}
 	}
 	return p, nil
 }

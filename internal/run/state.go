@@ -38,7 +38,7 @@ var exitCodes = map[State]int{
 	OurFault:   ExitOurs,
 }
 
-// ExitCode is what a command exits with after a run that ended so.
+// ExitCode is that of a state, where no option is at fault: see End.
 func (s State) ExitCode() int {
 	if code, ok := exitCodes[s]; ok {
 		return code
