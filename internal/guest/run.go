@@ -201,6 +201,7 @@ func (r *runner) load(object []byte) error {
 	}
 	r.loader = load.NewLoader(parsed, load.Options{
 		Types: r.env.Types, WholeLog: r.run.VerifierLog, LogBytes: r.verifierLogBytes(),
+		CountRefused: !r.run.LoadOnly,
 	})
 	if err := r.loader.Maps(); err != nil {
 		return err
@@ -253,6 +254,12 @@ func (r *runner) loadPrograms() error {
 		r.sink.Send(wire.KindProgram, result.Row)
 		if result.Log != "" {
 			r.sink.Log(wire.Log{From: "verifier", Program: spec.Name, Text: result.Log, Truncated: result.Truncated})
+		}
+		if result.Uncounted != nil {
+			r.sink.Log(wire.Log{
+				From: "loader", Program: spec.Name,
+				Text: fmt.Sprintf("records of program %s that have no room in a ring buffer are not counted: %v", spec.Name, result.Uncounted),
+			})
 		}
 		if result.Err == nil {
 			continue

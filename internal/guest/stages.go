@@ -156,6 +156,10 @@ func (r *runner) drain() {
 	}
 	r.tracer.Drain()
 	r.env.Packets.Stop()
+	// Beside the global variables, in which programs count for themselves.
+	if err := r.loader.Refused(r.sink.AddLost); err != nil {
+		r.sink.Log(wire.Log{From: "loader", Text: fmt.Sprintf("how many records had no room in ring buffers is not known: %v", err)})
+	}
 	r.reportGlobals(func(section string) ([]byte, bool) {
 		m := r.loader.Map(section)
 		if m == nil {

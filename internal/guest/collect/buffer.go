@@ -94,7 +94,7 @@ func (b *Buffers) read(index int, name string, r reader) {
 			return
 		}
 		if lost > 0 {
-			b.sink.addLost(name, lost)
+			b.sink.AddLost(name, lost)
 			continue
 		}
 		event := wire.Event{Map: uint32(index), CPU: cpu, Nano: monotonic(), Data: data}

@@ -126,8 +126,8 @@ func (s *Sink) packet(p wire.Packet) {
 	s.locked(wire.KindPacket, p)
 }
 
-// addLost counts records for which a buffer had no room.
-func (s *Sink) addLost(where string, count uint64) {
+// AddLost counts records for which a buffer had no room.
+func (s *Sink) AddLost(where string, count uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost[where] += count

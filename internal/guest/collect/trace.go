@@ -124,7 +124,7 @@ func (t *Tracer) lines(data []byte) []byte {
 		parsed, lost, ok := ParseTraceLine(string(line))
 		switch {
 		case lost > 0:
-			t.sink.addLost("trace_pipe", lost)
+			t.sink.AddLost("trace_pipe", lost)
 		case ok:
 			flush()
 			last = &parsed

@@ -19,6 +19,8 @@ type Options struct {
 	WholeLog bool
 	// LogBytes bounds each log. 0 means MaxLog.
 	LogBytes int
+	// CountRefused has the programs count what ring buffers refuse.
+	CountRefused bool
 }
 
 // MaxLog is the most that is kept of one verifier log. The buffer is reserved
@@ -32,6 +34,7 @@ type Loader struct {
 	kernel   feature.Version
 	maps     map[string]*ebpf.Map
 	programs map[string]*ebpf.Program
+	tally    *tally // nil until a program needs it
 }
 
 // NewLoader makes a loader for a parsed object.
@@ -63,6 +66,9 @@ func (l *Loader) Close() {
 			_ = m.Unpin()
 		}
 		_ = m.Close()
+	}
+	if l.tally != nil && l.tally.counts != nil {
+		_ = l.tally.counts.Close()
 	}
 }
 

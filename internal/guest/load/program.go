@@ -25,6 +25,9 @@ type Result struct {
 	Truncated bool
 	// Err is nil if the program was loaded, else a *end.Error.
 	Err error
+	// Uncounted says why a loaded program does not count what ring buffers
+	// refuse, although the options ask for it.
+	Uncounted error
 }
 
 // Load loads one program of the object. Its maps have to exist.
@@ -44,7 +47,8 @@ func (l *Loader) Load(spec *ebpf.ProgramSpec) Result {
 		return result
 	}
 	begin := time.Now()
-	program, log, err := l.attempt(prepared, amendmentOf(spec))
+	changes := amendmentOf(spec)
+	program, log, err := l.attempt(prepared, changes)
 	result.Row.Seconds = time.Since(begin).Seconds()
 	if err != nil {
 		result.Log, result.Truncated, err = l.rejected(prepared, spec, log, err)
@@ -64,6 +68,7 @@ func (l *Loader) Load(spec *ebpf.ProgramSpec) Result {
 		}
 		result.Row.JITed = facts.JITed
 	}
+	result.Uncounted = l.countRefused(prepared, changes)
 	return result
 }
 

@@ -53,6 +53,9 @@ func (l *Loader) structOps(spec *ebpf.MapSpec) error {
 		if err != nil {
 			return err
 		}
+		if l.tally != nil && l.tally.programs[program.Name] != nil {
+			ready = l.tally.programs[program.Name]
+		}
 		collection.Programs[program.Name] = ready
 	}
 	loaded, err := ebpf.NewCollectionWithOptions(collection, l.options())
