@@ -89,6 +89,29 @@ func (p *printer) packet(at float64, b run.Packet) {
 	}
 }
 
+// lost prints how much there is no more of, unless it is packets of no concern.
+func (p *printer) lost(at float64, b run.Lost) {
+	text := fmt.Sprintf("%s had no room in %s", counted(b.Count, "record"), b.Map)
+	switch where, packets := strings.CutPrefix(b.Map, "packets on "); {
+	case packets && !p.network:
+		return
+	case packets:
+		text = fmt.Sprintf("%s at %s: there were too many to keep all", counted(b.Count, "packet"), where)
+	case b.Map == "skep_show":
+		text = fmt.Sprintf("%s of SHOW or SUBMIT had no room", counted(b.Count, "value"))
+	case b.Map == "trace_pipe":
+		text = fmt.Sprintf("%s of bpf_printk had no room", counted(b.Count, "line"))
+	}
+	p.row(at, p.paint(roleWarn, pad("lost", 6)), text)
+}
+
+func counted(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // step prints what went wrong, and what the steps saw that the user named: the
 // others are what the events show.
 func (p *printer) step(at float64, s run.Step) {

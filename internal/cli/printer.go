@@ -90,7 +90,7 @@ func (p *printer) print(e run.Event) {
 	case run.Log:
 		p.log(body)
 	case run.Lost:
-		p.row(e.At, p.paint(roleWarn, "lost"), fmt.Sprintf("%d records had no room in %s", body.Count, body.Map))
+		p.lost(e.At, body)
 	case run.Stats:
 		p.stats(body)
 	case run.End:

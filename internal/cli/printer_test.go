@@ -95,6 +95,9 @@ func TestPrinter(t *testing.T) {
 			run.Step{Result: scene.Result{Name: "run", Kind: "run", Error: "exit 1, expected 0"}},
 			run.Step{Result: scene.Result{Name: "fine", Kind: "run", OK: true}},
 			run.Lost{Map: "events", Count: 3},
+			run.Lost{Map: "skep_show", Count: 1},
+			run.Lost{Map: "trace_pipe", Count: 2},
+			run.Lost{Map: "packets on v0", Count: 4},
 			stage("scene", 0.5),
 			run.Global{Name: "calls", TypeName: "int", Section: ".bss", Text: "0 → 6", Changed: true},
 			run.Global{Name: "bytes", TypeName: "__u64", Section: ".bss", Text: "0 → 50", Changed: true},
@@ -144,6 +147,7 @@ func TestPrinter(t *testing.T) {
 			stage("load", 0.1),
 			run.Packet{Where: "v0", Direction: "in", Summary: "UDP 10.77.0.2:1 → 10.77.0.1:9, 5 bytes"},
 			run.Packet{Where: "v1", Direction: "out", Summary: "the same on its way out: not shown"},
+			run.Lost{Map: "packets on v0", Count: 4},
 		}},
 	}
 	for _, test := range tests {

@@ -3,15 +3,12 @@
 package collect
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/perf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
@@ -19,8 +16,8 @@ import (
 )
 
 const (
-	// perfBuffer is the size of a perf buffer, for each processor.
-	perfBuffer = 256 << 10
+	// perfBytes is the size of a perf buffer, for each processor.
+	perfBytes = 256 << 10
 	// noCPU stands for the processor of records that do not say it.
 	noCPU = ^uint32(0)
 	// drainTime bounds how long buffers are read after the scene has ended:
@@ -36,15 +33,20 @@ const (
 type Buffers struct {
 	sink     *Sink
 	readers  []reader
+	names    []string // of their maps
 	done     sync.WaitGroup
 	deadline atomic.Int64 // when to stop at the latest, in unix nanoseconds; 0 is never
 }
 
 // A reader is a ring buffer or a perf event array.
 type reader interface {
-	// read gives the next record, with the number of lost ones before it.
-	read() (data []byte, cpu uint32, lost uint64, err error)
+	// read gives the next record, until the next call, and after Flush, when
+	// there is none left, ringbuf.ErrFlushed.
+	read() (data []byte, cpu uint32, err error)
+	// lost tells how many records had no room, as far as the kernel knows.
+	lost() uint64
 	Flush() error
+	// Close is for when nobody reads any more.
 	Close() error
 }
 
@@ -63,15 +65,16 @@ func (b *Buffers) Add(index int, spec *ebpf.MapSpec, m *ebpf.Map) error {
 		}
 		r = &ringReader{Reader: ring}
 	case ebpf.PerfEventArray:
-		events, err := perf.NewReader(m, perfBuffer)
+		events, err := newPerfReader(m, perfBytes)
 		if err != nil {
 			return fmt.Errorf("read perf event array %s: %w", spec.Name, err)
 		}
-		r = &perfReader{Reader: events}
+		r = events
 	default:
 		return nil
 	}
 	b.readers = append(b.readers, r)
+	b.names = append(b.names, spec.Name)
 	b.done.Go(func() { b.read(index, spec.Name, r) })
 	return nil
 }
@@ -79,23 +82,15 @@ func (b *Buffers) Add(index int, spec *ebpf.MapSpec, m *ebpf.Map) error {
 func (b *Buffers) read(index int, name string, r reader) {
 	over := 0
 	for {
-		data, cpu, lost, err := r.read()
-		if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, os.ErrClosed) {
+		data, cpu, err := r.read()
+		if err != nil { // as a rule ringbuf.ErrFlushed
 			return
 		}
 		if deadline := b.deadline.Load(); deadline != 0 && time.Now().UnixNano() > deadline {
-			return
-		}
-		if err != nil {
-			// An unknown record is skipped; the next is whole again.
-			if perf.IsUnknownEvent(err) {
-				continue
+			if over == 0 { // else it is said that there are too many
+				b.sink.unread("records in " + name)
 			}
 			return
-		}
-		if lost > 0 {
-			b.sink.AddLost(name, lost)
-			continue
 		}
 		event := wire.Event{Map: uint32(index), CPU: cpu, Nano: monotonic(), Data: data}
 		if !b.sink.event(event) {
@@ -108,6 +103,13 @@ func (b *Buffers) read(index int, name string, r reader) {
 
 // Drain reads what the buffers hold and ends.
 func (b *Buffers) Drain() {
+	b.stop()
+	for i, r := range b.readers {
+		b.sink.AddLost(b.names[i], r.lost())
+	}
+}
+
+func (b *Buffers) stop() {
 	b.deadline.Store(time.Now().Add(drainTime).UnixNano())
 	for _, r := range b.readers {
 		_ = r.Flush()
@@ -117,10 +119,10 @@ func (b *Buffers) Drain() {
 
 // Close frees the readers. Not needed in a machine that is thrown away.
 func (b *Buffers) Close() {
+	b.stop()
 	for _, r := range b.readers {
 		_ = r.Close()
 	}
-	b.done.Wait()
 }
 
 type ringReader struct {
@@ -128,20 +130,13 @@ type ringReader struct {
 	record ringbuf.Record
 }
 
-func (r *ringReader) read() ([]byte, uint32, uint64, error) {
+func (r *ringReader) read() ([]byte, uint32, error) {
 	err := r.ReadInto(&r.record)
-	return r.record.RawSample, noCPU, 0, err
+	return r.record.RawSample, noCPU, err
 }
 
-type perfReader struct {
-	*perf.Reader
-	record perf.Record
-}
-
-func (r *perfReader) read() ([]byte, uint32, uint64, error) {
-	err := r.ReadInto(&r.record)
-	return r.record.RawSample, uint32(r.record.CPU), r.record.LostSamples, err
-}
+// lost is 0: nobody but the programs knows. See load.Loader.Refused.
+func (r *ringReader) lost() uint64 { return 0 }
 
 func monotonic() uint64 {
 	var t unix.Timespec

@@ -115,6 +115,7 @@ func (p *Packets) Start(sink *Sink) {
 	for _, s := range p.sockets {
 		for p.receive(s, nil) {
 		}
+		_ = dropped(s)
 	}
 	p.sink = sink
 	p.stopping.Store(false)
@@ -152,7 +153,10 @@ func (p *Packets) read() {
 			some = p.receive(s, p.sink) || some
 		}
 		switch {
-		case stopping && (!some || time.Now().After(limit)):
+		case stopping && !some:
+			return
+		case stopping && time.Now().After(limit):
+			p.sink.unread("packets")
 			return
 		case !stopping && !some:
 			_, _ = unix.Poll(fds, int(packetPoll.Milliseconds()))
@@ -177,7 +181,19 @@ func (p *Packets) Stop() {
 	_, _ = unix.Write(p.wake, count)
 	p.done.Wait()
 	_, _ = unix.Read(p.wake, count) // for the next run
+	for _, s := range p.sockets {
+		p.sink.AddLost("packets on "+s.intf, dropped(s))
+	}
 	p.sink = nil
+}
+
+// dropped tells how many frames had no room in a socket since it was asked.
+func dropped(s socket) uint64 {
+	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return 0
+	}
+	return uint64(stats.Drops)
 }
 
 func (p *Packets) close() {

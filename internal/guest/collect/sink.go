@@ -6,6 +6,7 @@
 package collect
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ type Sink struct {
 	packetSize int
 	over       map[string]uint64
 	lost       map[string]uint64
+	left       map[string]bool // what there was more of than could be read
 }
 
 // NewSink makes a sink whose limits have their defaults filled in.
@@ -60,7 +62,10 @@ func NewSink(send func(wire.Kind, any) error, limits wire.Limits) *Sink {
 			*limit.value = limit.standard
 		}
 	}
-	return &Sink{send: send, limits: limits, over: make(map[string]uint64), lost: make(map[string]uint64)}
+	return &Sink{
+		send: send, limits: limits,
+		over: make(map[string]uint64), lost: make(map[string]uint64), left: make(map[string]bool),
+	}
 }
 
 // Limits gives the limits that hold.
@@ -128,9 +133,20 @@ func (s *Sink) packet(p wire.Packet) {
 
 // AddLost counts records for which a buffer had no room.
 func (s *Sink) AddLost(where string, count uint64) {
+	if count == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost[where] += count
+}
+
+// unread notes that there was more of something, after the scene, than could
+// be read in drainTime.
+func (s *Sink) unread(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[what] = true
 }
 
 // chunk is the most of a text that goes into one frame: its encoding may be
@@ -150,12 +166,16 @@ func (s *Sink) Log(l wire.Log) {
 	s.Send(wire.KindLog, l)
 }
 
-// SendLost reports what was lost, in order of the names.
+// SendLost reports what was lost, and what was left, in order of the names.
 func (s *Sink) SendLost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, where := range slices.Sorted(maps.Keys(s.lost)) {
 		s.locked(wire.KindLost, wire.Lost{Map: where, Count: s.lost[where]})
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.left)) {
+		text := fmt.Sprintf("reading %s ended %v after the scene, while more came; those are not shown", what, drainTime)
+		s.locked(wire.KindLog, wire.Log{From: "loader", Text: text})
 	}
 }
 

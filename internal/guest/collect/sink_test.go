@@ -97,3 +97,20 @@ func TestSinkBrokenChannel(t *testing.T) {
 		t.Errorf("error %v after %d frames", s.Err(), len(r.values))
 	}
 }
+
+// TestSinkLost: what was lost, and what could not be read, is said at the end.
+func TestSinkLost(t *testing.T) {
+	r := &recorder{}
+	s := NewSink(r.send, wire.Limits{})
+	s.AddLost("two", 2)
+	s.AddLost("one", 0)
+	s.AddLost("two", 3)
+	s.unread("trace lines")
+	s.SendLost()
+	if len(r.values) != 2 || r.values[0] != (wire.Lost{Map: "two", Count: 5}) {
+		t.Fatalf("sent: %+v", r.values)
+	}
+	if said, ok := r.values[1].(wire.Log); !ok || !strings.HasPrefix(said.Text, "reading trace lines ended 300ms after the scene") {
+		t.Errorf("said: %+v", r.values[1])
+	}
+}

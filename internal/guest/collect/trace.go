@@ -86,7 +86,11 @@ func (t *Tracer) read() {
 			if limit.IsZero() {
 				limit = time.Now().Add(drainTime)
 			}
-			if n == 0 || time.Now().After(limit) {
+			if n == 0 {
+				return
+			}
+			if time.Now().After(limit) {
+				t.sink.unread("trace lines")
 				return
 			}
 		case n >= len(buffer)/2:
