@@ -346,3 +346,31 @@ func TestUncounted(t *testing.T) {
 		t.Errorf("said: %q", said)
 	}
 }
+
+// TestCutShort: what is only sent in part says so.
+func TestCutShort(t *testing.T) {
+	r := newRig(t, "6.1")
+	program := prelude + `
+char large[2 << 20];
+SEC("syscall") int change(void *ctx) { large[0] = 1; return 0; }`
+	rec := r.play(t, t.Context(), run.Request{Program: cProgram(t, "cut.bpf.c", program), Kernel: r.kernels["6.1"]}, `
+actors: [{name: main}, {name: peer, netns: peer}]
+variables: {port: port, much: {text: {length: 1024}}}
+steps:
+  - {actor: peer, listen: {address: 10.77.0.2, port: "${port}", as: server}}
+  - {connect: {address: 10.77.0.2, port: "${port}", as: client}}
+  - {send: {on: client, content: "${much}${much}${much}${much}"}}
+  - sleep: 50ms`)
+	if said := rec.logs("loader"); !strings.Contains(said, "of section .bss only the variables in its first 1048576 bytes are shown") {
+		t.Errorf("said: %q", said)
+	}
+	cut := 0
+	for _, p := range of[run.Packet](rec) {
+		if p.Length > len(p.Bytes) {
+			cut++
+		}
+	}
+	if cut == 0 {
+		t.Errorf("no frame is longer than what was sent of it: %v", rec)
+	}
+}

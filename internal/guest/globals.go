@@ -4,6 +4,7 @@ package guest
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/skep-dev/skep/internal/guest/end"
 	"github.com/skep-dev/skep/internal/wire"
@@ -56,6 +57,10 @@ func (r *runner) reportGlobals(after func(section string) ([]byte, bool)) {
 		now, ok := after(m.Name)
 		if !ok {
 			continue
+		}
+		if len(now) < int(m.ValueSize) {
+			text := fmt.Sprintf("of section %s only the variables in its first %d bytes are shown", m.Name, len(now))
+			r.sink.Log(wire.Log{From: "loader", Text: text})
 		}
 		r.sink.Send(wire.KindGlobal, wire.Global{Section: m.Name, Before: before, After: now})
 	}

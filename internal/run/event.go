@@ -139,6 +139,7 @@ type Packet struct {
 	Where     string `json:"where"`
 	Direction string `json:"direction"`
 	Bytes     []byte `json:"bytes"`
+	Length    int    `json:"length"` // of the frame, of which Bytes may be the beginning
 	Summary   string `json:"summary"`
 }
 

@@ -33,7 +33,7 @@ var events = []Body{
 	Show{Line: 1, Column: 2, Expression: "x", TypeName: "int", Value: 1, Bytes: []byte{1}, Error: "e", Text: "not sent"},
 	Show{Submitted: true, Line: 1, Expression: "x", Bytes: []byte{}},
 	Trace{CPU: 1, Process: "sh", PID: 2, Text: "\x1b\u2028"},
-	Packet{Where: "v0", Direction: "in", Bytes: []byte{0xff}, Summary: "UDP"},
+	Packet{Where: "v0", Direction: "in", Bytes: []byte{0xff}, Length: 1, Summary: "UDP"},
 	Step{scene.Result{Name: "n", Kind: "run", Actor: "main", Line: 3, OK: true}},
 	Global{Name: "g", Section: ".bss", TypeName: "int", Before: 0, After: 1, Changed: true, Text: "not sent"},
 	Entries{

@@ -8,8 +8,10 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// summarise says in one line what a frame is.
-func summarise(frame []byte) string {
+// summarise says in one line what a frame is, of which only the beginning may
+// be there.
+func summarise(frame []byte, length int) string {
+	missing := length - len(frame)
 	packet := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	var source, destination, protocol string
 	var details []string
@@ -29,18 +31,18 @@ func summarise(frame []byte) string {
 			source, destination = l.SrcIP.String(), l.DstIP.String()
 		case *layers.UDP:
 			source, destination = fmt.Sprintf("%s:%d", source, l.SrcPort), fmt.Sprintf("%s:%d", destination, l.DstPort)
-			details = append(details, fmt.Sprintf("%d bytes", len(l.Payload)))
+			details = append(details, fmt.Sprintf("%d bytes", len(l.Payload)+missing))
 			return describePacket("UDP", source, destination, details)
 		case *layers.TCP:
 			source, destination = fmt.Sprintf("%s:%d", source, l.SrcPort), fmt.Sprintf("%s:%d", destination, l.DstPort)
-			details = append(details, strings.Join(tcpFlags(l), " "), fmt.Sprintf("%d bytes", len(l.Payload)))
+			details = append(details, strings.Join(tcpFlags(l), " "), fmt.Sprintf("%d bytes", len(l.Payload)+missing))
 			return describePacket("TCP", source, destination, details)
 		}
 	}
 	if protocol == "" {
-		return fmt.Sprintf("%d bytes that are no Ethernet frame", len(frame))
+		return fmt.Sprintf("%d bytes that are no Ethernet frame", length)
 	}
-	return describePacket(protocol, source, destination, append(details, fmt.Sprintf("%d bytes", len(frame))))
+	return describePacket(protocol, source, destination, append(details, fmt.Sprintf("%d bytes", length)))
 }
 
 func describePacket(protocol, source, destination string, details []string) string {

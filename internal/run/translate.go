@@ -113,7 +113,10 @@ func (t *translator) traceFrame(line wire.Trace) error {
 }
 
 func (t *translator) packetFrame(p wire.Packet) error {
-	t.stream.emit(Packet{Where: p.Where, Direction: p.Direction, Bytes: p.Bytes, Summary: summarise(p.Bytes)})
+	length := max(p.Length, len(p.Bytes))
+	t.stream.emit(Packet{
+		Where: p.Where, Direction: p.Direction, Bytes: p.Bytes, Length: length, Summary: summarise(p.Bytes, length),
+	})
 	return nil
 }
 

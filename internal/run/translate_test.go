@@ -244,9 +244,23 @@ func TestSetGlobal(t *testing.T) {
 }
 
 func TestSummarise(t *testing.T) {
-	for name, frame := range map[string][]byte{"empty": nil, "short": {1, 2, 3}, "only a header": make([]byte, 14), "zeros": make([]byte, 1500)} {
-		if summarise(frame) == "" {
-			t.Errorf("%s: no summary", name)
+	udp := []byte("\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x01\x08\x00" +
+		"\x45\x00\x00\x20\x00\x00\x00\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02" + "\x00\x07\x00\x09\x00\x0c\x00\x00" + "abcd")
+	for name, test := range map[string]struct {
+		frame  []byte
+		length int
+		want   string
+	}{
+		"empty":         {nil, 0, "0 bytes that are no Ethernet frame"},
+		"short":         {[]byte{1, 2, 3}, 3, "3 bytes"},
+		"only a header": {make([]byte, 14), 14, "14 bytes"},
+		"zeros":         {make([]byte, 1500), 1500, "1500 bytes"},
+		"UDP":           {udp, len(udp), "UDP 10.0.0.1:7 → 10.0.0.2:9, 4 bytes"},
+		"cut short":     {udp, len(udp) + 1000, "UDP 10.0.0.1:7 → 10.0.0.2:9, 1004 bytes"},
+		"zeros, cut":    {make([]byte, 1500), 9000, "9000 bytes"},
+	} {
+		if got := summarise(test.frame, test.length); !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }

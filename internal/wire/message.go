@@ -152,6 +152,7 @@ type Packet struct {
 	Where     string `json:"where"`     // interface
 	Direction string `json:"direction"` // in, out
 	Bytes     []byte `json:"bytes"`
+	Length    int    `json:"length"` // of the frame, of which Bytes may be the beginning
 }
 
 // Global holds a data section before load and at the end.

@@ -3,6 +3,7 @@
 package collect
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -124,12 +125,13 @@ func (p *Packets) Start(sink *Sink) {
 
 // receive takes one frame from a socket, and tells whether there was one.
 func (p *Packets) receive(s socket, sink *Sink) bool {
-	n, from, err := unix.Recvfrom(s.fd, p.buffer, 0)
+	n, from, err := unix.Recvfrom(s.fd, p.buffer, unix.MSG_TRUNC) // n is the frame's length
 	if err != nil {
 		return false
 	}
 	if sink != nil {
-		sink.packet(wire.Packet{Where: s.intf, Direction: direction(from), Bytes: append([]byte(nil), p.buffer[:n]...)})
+		data := bytes.Clone(p.buffer[:min(n, len(p.buffer))])
+		sink.packet(wire.Packet{Where: s.intf, Direction: direction(from), Bytes: data, Length: n})
 	}
 	return true
 }

@@ -143,7 +143,7 @@ func (t *Tracer) lines(data []byte) []byte {
 	}
 	flush()
 	if len(data) > maxTraceLine {
-		t.sink.trace(wire.Trace{CPU: -1, Text: string(data[:maxTraceLine])})
+		t.sink.trace(wire.Trace{CPU: -1, Text: string(data[:maxTraceLine]) + " …"})
 		return nil
 	}
 	return bytes.Clone(data)
