@@ -374,3 +374,32 @@ steps:
 		t.Errorf("no frame is longer than what was sent of it: %v", rec)
 	}
 }
+
+// TestOverwrite: of a ring buffer that overwrites its oldest records come the
+// newest, each once, and it is said that there were others.
+func TestOverwrite(t *testing.T) {
+	r := newRig(t, "7")
+	program := prelude + `
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); __uint(map_flags, 1 << 19);
+} events SEC(".maps");
+SEC("syscall") int flood(void *ctx)
+{
+	for (int i = 0; i < 1000; i++) {
+		int record = i;
+		bpf_ringbuf_output(&events, &record, sizeof(record), 0);
+	}
+	return 0;
+}`
+	rec := r.play(t, t.Context(), run.Request{Program: cProgram(t, "newest.bpf.c", program), Kernel: r.kernels["7"]}, small)
+	records := of[run.Record](rec)
+	const held = 255 // of 16 bytes each, in 4096, of which one stays free
+	for i, e := range records {
+		if want := strconv.Itoa(1000 - held + i); e.Text != want {
+			t.Fatalf("record %d is %s, not %s", i, e.Text, want)
+		}
+	}
+	if said := rec.logs("loader"); len(records) != held || !strings.Contains(said, fmt.Sprintf("%d bytes of older ones are gone", (1000-held)*16)) {
+		t.Errorf("%d records, said: %q", len(records), said)
+	}
+}

@@ -57,14 +57,20 @@ func NewBuffers(sink *Sink) *Buffers { return &Buffers{sink: sink} }
 // map's number in the order of the map frames.
 func (b *Buffers) Add(index int, spec *ebpf.MapSpec, m *ebpf.Map) error {
 	var r reader
-	switch spec.Type {
-	case ebpf.RingBuf:
+	switch {
+	case spec.Type == ebpf.RingBuf && spec.Flags&overwrites != 0:
+		ring, err := newOverwriteReader(spec.Name, m, b.sink)
+		if err != nil {
+			return fmt.Errorf("read ring buffer %s: %w", spec.Name, err)
+		}
+		r = ring
+	case spec.Type == ebpf.RingBuf:
 		ring, err := ringbuf.NewReader(m)
 		if err != nil {
 			return fmt.Errorf("read ring buffer %s: %w", spec.Name, err)
 		}
 		r = &ringReader{Reader: ring}
-	case ebpf.PerfEventArray:
+	case spec.Type == ebpf.PerfEventArray:
 		events, err := newPerfReader(m, perfBytes)
 		if err != nil {
 			return fmt.Errorf("read perf event array %s: %w", spec.Name, err)
