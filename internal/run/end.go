@@ -68,6 +68,8 @@ func (t *translator) endOf(ctx context.Context, err error) End {
 		return deathOf(console)
 	case errors.Is(err, wire.ErrFrame):
 		return End{State: GuestDied, Message: "the guest sent what cannot be understood: " + err.Error()}
+	case errors.Is(err, errTooMuch):
+		return End{State: OutputLimit, Message: err.Error() + "; what came before is shown"}
 	}
 	return endOf(ctx, err, "run the program")
 }

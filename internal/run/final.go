@@ -2,6 +2,8 @@ package run
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/skep-dev/skep/btfvalue"
@@ -65,21 +67,24 @@ func (t *translator) entriesFrame(e wire.Entries) error {
 	if isShowMap(e.Map) {
 		return nil
 	}
+	if len(e.Entries) > maxEntries {
+		return fmt.Errorf("%w: %d entries in one frame", wire.ErrFrame, len(e.Entries))
+	}
 	described, _ := t.program.mapOf(e.Map) // without it, bytes
 	event := Entries{Map: e.Map, Truncated: e.Truncated, Zero: max(e.Zero, 0), Entries: make([]Entry, 0, len(e.Entries))}
 	for _, entry := range e.Entries {
 		var out Entry
 		out.Key, out.KeyText = decodeOne(described.Key, entry.Key)
 		switch {
+		case len(entry.PerCPU) > maxPerCPU:
+			return fmt.Errorf("%w: an entry of %d processors", wire.ErrFrame, len(entry.PerCPU))
 		case entry.PerCPU != nil:
+			texts := make([]string, len(entry.PerCPU))
+			out.PerCPU = make([]any, len(entry.PerCPU))
 			for i, value := range entry.PerCPU {
-				v, text := decodeOne(described.Value, value)
-				out.PerCPU = append(out.PerCPU, v)
-				if i > 0 {
-					out.ValueText += ", "
-				}
-				out.ValueText += text
+				out.PerCPU[i], texts[i] = decodeOne(described.Value, value)
 			}
+			out.ValueText = strings.Join(texts, ", ")
 		default:
 			out.Value, out.ValueText = decodeOne(described.Value, entry.Value)
 		}

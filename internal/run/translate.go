@@ -18,15 +18,26 @@ type translator struct {
 	program *program
 	request Request
 	console func() string // the end of what the machine's kernel wrote
+	sent    int           // bytes that the guest has sent
 	maps    []wire.Map
 	log     *Log // of which more parts are to come
+	logText []byte
 }
 
-// maxMaps is more than an object can have in practice.
-const maxMaps = 1024
+// Limits on what is taken from a guest. Ours sends less; one that was taken over
+// may send anything.
+const (
+	maxSent    = 1 << 30 // in all, frameCost for each frame included
+	frameCost  = 64
+	maxMaps    = 1024 // more than an object can have in practice
+	maxName    = 64 << 10
+	maxEntries = 1 << 16  // in one frame
+	maxPerCPU  = 1024     // a machine has one processor
+	maxLog     = 32 << 20 // one log
+)
 
-// maxLog is more than the guest sends of one log.
-const maxLog = 32 << 20
+// errTooMuch says that a guest sent more than maxSent.
+var errTooMuch = fmt.Errorf("the machine sent more than %d MiB", maxSent>>20)
 
 // translations by kind of frame.
 var translations = map[wire.Kind]func(*translator, []byte) error{
@@ -56,6 +67,9 @@ func asJSON[T any](handle func(*translator, T) error) func(*translator, []byte) 
 }
 
 func (t *translator) frame(f machine.Frame) error {
+	if t.sent += frameCost + len(f.Payload); t.sent > maxSent {
+		return errTooMuch
+	}
 	translate, ok := translations[f.Kind]
 	if !ok {
 		return fmt.Errorf("%w: kind %q does not exist", wire.ErrFrame, byte(f.Kind))
@@ -80,6 +94,9 @@ func (t *translator) programFrame(p wire.Program) error {
 func (t *translator) mapFrame(m wire.Map) error {
 	if len(t.maps) >= maxMaps {
 		return fmt.Errorf("%w: more than %d maps", wire.ErrFrame, maxMaps)
+	}
+	if len(m.Name) > maxName || len(m.Type) > maxName { // they are kept
+		return fmt.Errorf("%w: a map's name of more than %d bytes", wire.ErrFrame, maxName)
 	}
 	t.maps = append(t.maps, m)
 	if isShowMap(m.Name) {
@@ -130,9 +147,9 @@ func (t *translator) logFrame(l wire.Log) error {
 		t.flushLog()
 		t.log = &Log{From: l.From, Program: l.Program}
 	}
-	room := max(maxLog-len(t.log.Text), 0)
+	room := max(maxLog-len(t.logText), 0)
 	t.log.Truncated = t.log.Truncated || l.Truncated || len(l.Text) > room
-	t.log.Text += l.Text[:min(len(l.Text), room)]
+	t.logText = append(t.logText, l.Text[:min(len(l.Text), room)]...)
 	if !l.More {
 		t.flushLog()
 	}
@@ -142,8 +159,9 @@ func (t *translator) logFrame(l wire.Log) error {
 // flushLog passes on what there is of a log that came in parts.
 func (t *translator) flushLog() {
 	if t.log != nil {
+		t.log.Text = string(t.logText)
 		t.stream.emit(*t.log)
-		t.log = nil
+		t.log, t.logText = nil, nil
 	}
 }
 

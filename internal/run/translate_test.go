@@ -117,6 +117,9 @@ func TestHostileFrames(t *testing.T) {
 		"event of no map":      {eventOf(0, nil)},
 		"event of another map": {mapFrame(t, "events", "RingBuf"), eventOf(1<<31, nil)},
 		"many maps":            many,
+		"map of a long name":   {mapFrame(t, strings.Repeat("m", maxName+1), "Hash")},
+		"many entries":         {frame(t, wire.KindEntries, wire.Entries{Map: "counts", Entries: make([]wire.Entry, maxEntries+1)})},
+		"many processors":      {frame(t, wire.KindEntries, wire.Entries{Map: "counts", Entries: []wire.Entry{{PerCPU: make([][]byte, maxPerCPU+1)}}})},
 		"short SHOW":           {mapFrame(t, object.ShowMap, "RingBuf"), eventOf(0, make([]byte, showHeader-1))},
 		"short lost counter":   {frame(t, wire.KindEntries, wire.Entries{Map: object.LostMap, Entries: []wire.Entry{{Value: []byte{1}}}})},
 	} {
@@ -125,6 +128,24 @@ func TestHostileFrames(t *testing.T) {
 				t.Errorf("error %v, want %v", err, wire.ErrFrame)
 			}
 		})
+	}
+}
+
+// A guest that never ends its talk is cut short, however small its frames are.
+func TestTooMuch(t *testing.T) {
+	tr := &translator{program: sample(t, Request{}), console: func() string { return "" }}
+	events := 0
+	tr.stream = newStream("", func(Event) { events++ })
+	line := frame(t, wire.KindTrace, wire.Trace{Text: "x"})
+	tr.sent = maxSent - 3*(frameCost+len(line.Payload))
+	var err error
+	for range 100 {
+		if err = tr.frame(line); err != nil {
+			break
+		}
+	}
+	if end := tr.endOf(t.Context(), err); end.State != OutputLimit || events != 3 {
+		t.Errorf("%+v after %d events", end, events)
 	}
 }
 
