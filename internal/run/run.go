@@ -117,7 +117,11 @@ func (r *Runner) withMachine(ctx context.Context, s *stream, request Request, p 
 	got := <-acquired
 	s.emit(Stage{Name: "machine", State: "end", Seconds: got.seconds})
 	if got.err != nil {
-		return endOf(ctx, got.err, "get a machine")
+		end := endOf(ctx, got.err, "get a machine")
+		if end.State == TimedOut { // the program has not even begun
+			end.State = OurFault
+		}
+		return end
 	}
 	defer got.machine.Close()
 	return r.inMachine(ctx, s, request, p, got.machine)
@@ -168,7 +172,7 @@ func (r *Runner) compile(ctx context.Context, s *stream, request Request) ([]byt
 	if err != nil {
 		done("")
 		if errors.Is(err, compile.ErrSourceTooLarge) || errors.Is(err, compile.ErrDefine) || errors.Is(err, compile.ErrName) {
-			return nil, &End{State: CompileError, Message: err.Error()}
+			return nil, &End{State: CompileError, Message: err.Error(), Usage: errors.Is(err, compile.ErrDefine)}
 		}
 		end := endOf(ctx, err, "compile")
 		return nil, &end
