@@ -202,8 +202,8 @@ type End struct {
 	Feature string  `json:"feature,omitempty"` // what this kernel lacks
 	Since   string  `json:"since,omitempty"`   // the version that has it
 	Kernel  string  `json:"release,omitempty"` // of the kernel
-	// Usage says that an option which is about the object is at fault: a
-	// variable to set or a type that it does not have.
+	// Usage says that an option which is about the program is at fault: a
+	// variable to set or a type that it does not have, no macro.
 	Usage bool `json:"usage,omitempty"`
 }
 

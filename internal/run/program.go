@@ -33,7 +33,15 @@ func newProgram(o *object.Object, stripped []byte, request Request) (*program, e
 	for _, site := range o.ShowSites() {
 		p.shows[site.ID] = site
 	}
+	for name := range request.AttachTo {
+		if !slices.ContainsFunc(o.Programs, func(p object.Program) bool { return p.Name == name }) {
+			return nil, fmt.Errorf("--attach %s: there is no such program; there are: %s", name, p.programNames())
+		}
+	}
 	for name, typeName := range request.EventTypes {
+		if _, ok := p.mapOf(name); !ok && name != "" {
+			return nil, fmt.Errorf("--event %s=%s: there is no map %s; there are: %s", name, typeName, name, p.mapNames())
+		}
 		t, err := o.TypeByName(typeName)
 		if err != nil {
 			return nil, fmt.Errorf("--event %s=%s: %w", name, typeName, err)
@@ -93,10 +101,32 @@ func (p *program) globalNames() string {
 			list = append(list, g.Name)
 		}
 	}
-	if len(list) == 0 {
+	return listOf(list)
+}
+
+func (p *program) programNames() string {
+	var list []string
+	for _, program := range p.object.Programs {
+		list = append(list, program.Name)
+	}
+	return listOf(list)
+}
+
+func (p *program) mapNames() string {
+	var list []string
+	for _, m := range p.object.Maps {
+		if !isShowMap(m.Name) {
+			list = append(list, m.Name)
+		}
+	}
+	return listOf(list)
+}
+
+func listOf(names []string) string {
+	if len(names) == 0 {
 		return "none"
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(names, ", ")
 }
 
 // mapOf finds a map of the object.

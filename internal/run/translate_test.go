@@ -264,6 +264,26 @@ func TestSetGlobal(t *testing.T) {
 	}
 }
 
+// An option that names what the object does not have is not passed over.
+func TestOptionsNameWhatIsThere(t *testing.T) {
+	data, err := os.ReadFile("testdata/sample.bpf.o")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := object.Read(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, request := range map[string]Request{
+		"--event nothing=other: there is no map nothing; there are: ": {EventTypes: map[string]string{"nothing": "other"}},
+		"--attach nothing: there is no such program; there are: ":     {AttachTo: map[string]string{"nothing": "x"}},
+	} {
+		if _, err := newProgram(o, data, request); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s…", err, want)
+		}
+	}
+}
+
 func TestSummarise(t *testing.T) {
 	udp := []byte("\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x01\x08\x00" +
 		"\x45\x00\x00\x20\x00\x00\x00\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02" + "\x00\x07\x00\x09\x00\x0c\x00\x00" + "abcd")
