@@ -27,15 +27,16 @@ type headers struct {
 }
 
 // systemHeaders are used where this machine has them; a program that includes vmlinux.h does
-// without. Each is known by one file that changes with every version.
+// without. Each folder is found by one of its files; some of these change with every version.
 var systemHeaders = []struct {
 	mount
-	version string
+	file      string
+	versioned bool
 }{
-	{mount{"/usr/include/linux", jailUAPI + "/linux"}, "/usr/include/linux/version.h"},
-	{mount{"/usr/include/asm-generic", jailUAPI + "/asm-generic"}, ""},
-	{mount{"/usr/include/x86_64-linux-gnu/asm", jailUAPI + "/asm"}, ""},
-	{mount{"/usr/lib/llvm-19/lib/clang/19/include", jailClangHeaders}, "/usr/lib/llvm-19/lib/clang/19/include/stdbool.h"},
+	{mount{"/usr/include/linux", jailUAPI + "/linux"}, "version.h", true},
+	{mount{"/usr/include/asm-generic", jailUAPI + "/asm-generic"}, "errno.h", false},
+	{mount{"/usr/include/x86_64-linux-gnu/asm", jailUAPI + "/asm"}, "errno.h", false},
+	{mount{"/usr/lib/llvm-19/lib/clang/19/include", jailClangHeaders}, "stdbool.h", true},
 }
 
 // openHeaders copies skep.h and libbpf's headers into a folder of the cache that is named after
@@ -59,12 +60,14 @@ func openHeaders(cache, libbpf string) (*headers, error) {
 	}
 	h.mounts = append(h.mounts, mount{dir, jailHeaders})
 	for _, s := range systemHeaders {
-		if _, err := os.Stat(s.source); err != nil {
+		// Debian 13 has links in place of the files of asm, to a folder that the jail must see.
+		file, err := filepath.EvalSymlinks(filepath.Join(s.source, s.file))
+		if err != nil {
 			continue
 		}
-		h.mounts = append(h.mounts, s.mount)
-		if s.version != "" {
-			text, _ := os.ReadFile(s.version)
+		h.mounts = append(h.mounts, mount{filepath.Dir(file), s.target})
+		if s.versioned {
+			text, _ := os.ReadFile(file)
 			h.identity += " " + contentKey(string(text))[:16]
 		}
 	}
