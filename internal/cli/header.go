@@ -9,7 +9,7 @@ import (
 
 type headerCommand struct {
 	Types  []string `arg:"" optional:"" help:"Names of types, such as task_struct. Default: every type (vmlinux.h)."`
-	Kernel string   `short:"k" default:"latest" help:"Kernel: a series such as 6.1, or latest."`
+	Kernel string   `short:"k" default:"latest" help:"Kernel: a series such as 6.1, latest, or the path of an image."`
 	Depth  int      `default:"0" help:"How many pointers to follow from the named types; beyond, types are only declared. -1: all."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/skep-dev/skep/internal/kernel"
@@ -96,6 +97,9 @@ type kernelRemoveCommand struct {
 // Run removes the named kernels.
 func (c *kernelRemoveCommand) Run(t *terminal) error {
 	for _, name := range c.Names {
+		if strings.ContainsRune(name, '/') {
+			return usageError("remove kernel %s: name a series or a release, not a file", name)
+		}
 		err := openKernels().Remove(name)
 		if errors.Is(err, kernel.ErrNotFound) {
 			return usageError("there is no kernel %s to remove: see 'skep kernel list'", name)
