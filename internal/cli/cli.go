@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/skep-dev/skep/internal/kernel"
@@ -34,11 +35,26 @@ type terminal struct {
 }
 
 // program reads a program from a file, or from the terminal if path is "-".
-func (t *terminal) program(path string) (source.Program, error) {
-	if path == "-" {
-		return source.Read("stdin.bpf.c", t.in)
+// Reading may take for ever, and nothing can call it off: when ctx ends before,
+// it is left behind, to end with the process.
+func (t *terminal) program(ctx context.Context, path string) (p source.Program, err error) {
+	done := make(chan struct{})
+	var read source.Program
+	var readErr error
+	go func() {
+		defer close(done)
+		if path == "-" {
+			read, readErr = source.Read("stdin.bpf.c", t.in)
+		} else {
+			read, readErr = source.ReadFile(path)
+		}
+	}()
+	select {
+	case <-done:
+		return read, readErr
+	case <-ctx.Done():
+		return source.Program{}, ctx.Err()
 	}
-	return source.ReadFile(path)
 }
 
 // reader is who reads the output. When they leave, as head does when it has
@@ -80,11 +96,17 @@ func usageError(format string, args ...any) error {
 	return &exitError{run.ExitUsage, fmt.Sprintf(format, args...)}
 }
 
+// patience is how long after a signal a Ctrl-C is taken for the same one. A later
+// one ends the process at once, and with it all that it has started: what is
+// under way may wait for something that never comes.
+const patience = time.Second
+
 // Main runs the command line and returns the exit code: 0 fine, 1 the
 // program's fault, 2 usage, 3 ours.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, func() { signal.Reset(os.Interrupt) }) })()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A broken pipe is an error like others, so that a run cleans up behind
@@ -98,7 +120,6 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 		kong.Description("Write eBPF, run it in a throw-away machine with a stock kernel, see what the kernel saw."),
 		kong.Writers(out, errOut),
 		kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(&terminal{in, output, errOut}),
@@ -136,6 +157,10 @@ func exitCode(err error, errOut io.Writer) int {
 			fmt.Fprintln(errOut, "skep:", exit.message)
 		}
 		return exit.code
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(errOut, "skep: cancelled")
+		return run.ExitOurs
 	}
 	fmt.Fprintln(errOut, "skep:", err)
 	for _, usage := range []error{source.ErrSource, kernel.ErrNotFound} {

@@ -59,12 +59,15 @@ func (c *doctorCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	for _, k := range kernels {
 		checkups = append(checkups, checkup{"a run on Linux " + k.Series, func(ctx context.Context) (string, error) {
-			return tryRun(ctx, k)
+			return tryRun(ctx, t, k)
 		}})
 	}
 	bad := 0
 	for _, check := range checkups {
 		found, err := check.check(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		mark, text := "ok  ", found
 		if err != nil {
 			bad++
@@ -112,12 +115,12 @@ func checkKVM(context.Context) (string, error) {
 	return "not probed yet ('skep setup' does); machines are emulated", nil
 }
 
-func tryRun(ctx context.Context, k *kernel.Kernel) (string, error) {
+func tryRun(ctx context.Context, t *terminal, k *kernel.Kernel) (string, error) {
 	program, err := source.New("doctor.bpf.c", []byte(doctorProgram))
 	if err != nil {
 		return "", err
 	}
-	b, err := newBackend(func(string) {})
+	b, err := newBackend(func(text string) { fmt.Fprintln(t.err, text) })
 	if err != nil {
 		return "", err
 	}

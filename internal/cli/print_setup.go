@@ -66,6 +66,20 @@ func (p *printer) attach(b run.Attach) {
 	fmt.Fprintf(&p.pending, "  %s → %s%s\n", b.Program, b.To, how)
 }
 
+// diagnosed are the diagnostics that were printed: what the compiler says about a
+// program is the same for most kernels and is said once.
+type diagnosed map[string]bool
+
+// first tells whether d was not printed yet.
+func (said diagnosed) first(d run.Diagnostic) bool {
+	key := fmt.Sprintf("%s:%d:%d %s", d.File, d.Line, d.Column, d.Message)
+	if said[key] {
+		return false
+	}
+	said[key] = true
+	return true
+}
+
 // diagnostic prints what the compiler says with the line that it is about.
 func (p *printer) diagnostic(d run.Diagnostic, indent string) {
 	role := map[string]string{"error": roleBad, "warning": roleWarn}[d.Severity]

@@ -23,7 +23,7 @@ type runCommand struct {
 	Event   map[string]string `placeholder:"MAP=TYPE" help:"Type of a map's records, where the object does not tell; struct=TYPE for every map."`
 	Attach  map[string]string `placeholder:"PROGRAM=TARGET" help:"Attach a program elsewhere than its section says."`
 	Define  []string          `short:"D" placeholder:"NAME[=VALUE]" help:"Define a macro."`
-	Seed    uint64            `help:"Draw the scene's variables from this seed. Default: fresh ones."`
+	Seed    *uint64           `placeholder:"NUMBER" help:"Draw the scene's variables from this seed. Default: fresh ones."`
 	Log     bool              `help:"Print the verifier's log also of programs that load."`
 	JSON    bool              `help:"Print the stream as JSON, one object a line."`
 	Timeout time.Duration     `default:"30s" help:"End the run after this long, beside --for."`
@@ -31,7 +31,10 @@ type runCommand struct {
 
 // Run runs the program on each kernel asked for.
 func (c *runCommand) Run(ctx context.Context, t *terminal) error {
-	program, err := t.program(c.Program)
+	if err := c.check(); err != nil {
+		return err
+	}
+	program, err := t.program(ctx, c.Program)
 	if err != nil {
 		return err
 	}
@@ -50,14 +53,19 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	defer b.Close()
 	runner := &run.Runner{Compiler: b.compiler, Machines: b}
 	var rows []comparison
+	said := make(diagnosed)
 	code := run.ExitFine
 	for _, k := range kernels {
+		if ctx.Err() != nil { // what came before is shown
+			code = run.ExitOurs
+			break
+		}
 		request, err := c.request(program, k, workload)
 		if err != nil {
 			return err
 		}
 		row := comparison{kernel: k}
-		print := c.output(t, program, len(kernels) > 1, &row)
+		print := c.output(t, program, len(kernels) > 1, &row, said)
 		if len(kernels) > 1 {
 			request.Label = k.Series
 		}
@@ -65,9 +73,6 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 		row.end = end
 		rows = append(rows, row)
 		code = max(code, end.ExitCode())
-		if ctx.Err() != nil {
-			break
-		}
 	}
 	if len(kernels) > 1 && !c.JSON {
 		printComparison(t.out, rows)
@@ -78,12 +83,28 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
+// check refuses times that cannot be meant.
+func (c *runCommand) check() error {
+	switch {
+	case c.For < 0:
+		return usageError("--for %v: a time cannot be negative", c.For)
+	case c.Timeout <= 0:
+		return usageError("--timeout %v: a run needs some time", c.Timeout)
+	}
+	return nil
+}
+
 // scene reads the scene, or takes the default one.
 func (c *runCommand) scene() (*scene.Scene, error) {
 	if c.Scene == "" {
 		return scene.Default(), nil
 	}
-	text, err := os.ReadFile(c.Scene)
+	file, err := os.Open(c.Scene)
+	if err != nil {
+		return nil, usageError("read the scene: %v", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, scene.MaxSceneBytes+1))
 	if err != nil {
 		return nil, usageError("read the scene: %v", err)
 	}
@@ -97,8 +118,8 @@ func (c *runCommand) scene() (*scene.Scene, error) {
 // request draws the scene's variables anew for every run.
 func (c *runCommand) request(program source.Program, k *kernel.Kernel, workload *scene.Scene) (run.Request, error) {
 	var random io.Reader // nil: not foreseeable
-	if c.Seed != 0 {
-		random = scene.Seeded(c.Seed)
+	if c.Seed != nil {
+		random = scene.Seeded(*c.Seed)
 	}
 	plan, _, err := scene.Draw(workload, random)
 	if err != nil {
@@ -120,7 +141,7 @@ func (c *runCommand) request(program source.Program, k *kernel.Kernel, workload 
 
 // output chooses how the stream is written: as JSON, for people, or, for
 // several kernels, only counted.
-func (c *runCommand) output(t *terminal, program source.Program, several bool, row *comparison) func(run.Event) {
+func (c *runCommand) output(t *terminal, program source.Program, several bool, row *comparison, said diagnosed) func(run.Event) {
 	switch {
 	case c.JSON:
 		encoder := json.NewEncoder(t.out)
@@ -130,8 +151,7 @@ func (c *runCommand) output(t *terminal, program source.Program, several bool, r
 		p := newPrinter(t.out, program)
 		return func(e run.Event) {
 			row.count(e)
-			// what is the same on every kernel is said once
-			if d, ok := e.Body.(run.Diagnostic); ok {
+			if d, ok := e.Body.(run.Diagnostic); ok && said.first(d) {
 				p.diagnostic(d, "")
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 type verifyCommand struct {
 	Programs []string `arg:"" help:"C sources or compiled objects."`
-	Kernel   string   `short:"k" default:"latest" help:"Kernel: a series such as 6.1, latest, all, or a list with commas."`
+	Kernel   string   `short:"k" default:"latest" help:"Kernel: a series such as 6.1, latest, all, a list with commas, or the path of an image."`
 	Define   []string `short:"D" placeholder:"NAME[=VALUE]" help:"Define a macro."`
 	Log      bool     `help:"Print the verifier's log of every program, also of those that load."`
 	JSON     bool     `help:"Print the streams as JSON, one object a line."`
@@ -32,7 +32,7 @@ type verdict struct {
 func (c *verifyCommand) Run(ctx context.Context, t *terminal) error {
 	programs := make([]source.Program, 0, len(c.Programs))
 	for _, path := range c.Programs {
-		p, err := t.program(path)
+		p, err := t.program(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -49,11 +49,13 @@ func (c *verifyCommand) Run(ctx context.Context, t *terminal) error {
 	defer b.Close()
 	v := &verification{command: c, terminal: t, runner: &run.Runner{Compiler: b.compiler, Machines: b}}
 	for _, p := range programs {
+		v.said = make(diagnosed)
 		for _, k := range kernels {
-			v.one(ctx, p, k)
-			if ctx.Err() != nil {
-				return &exitError{code: run.ExitOurs}
+			if ctx.Err() != nil { // what came before is shown
+				v.code = run.ExitOurs
+				continue
 			}
+			v.one(ctx, p, k)
 		}
 	}
 	if !c.JSON {
@@ -72,6 +74,7 @@ type verification struct {
 	runner   *run.Runner
 	rows     []verdict
 	logs     []string
+	said     diagnosed // of one program
 	code     int
 }
 
@@ -83,7 +86,6 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 	encoder := json.NewEncoder(v.terminal.out)
 	encoder.SetEscapeHTML(false)
 	printer := newPrinter(v.terminal.out, p)
-	before := len(v.rows)
 	failed := false
 	end := v.runner.Run(ctx, request, func(e run.Event) {
 		if v.command.JSON {
@@ -92,7 +94,9 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 		}
 		switch body := e.Body.(type) {
 		case run.Diagnostic:
-			printer.diagnostic(body, "")
+			if v.said.first(body) {
+				printer.diagnostic(body, "")
+			}
 		case run.Program:
 			failed = failed || !body.Loaded
 			v.rows = append(v.rows, verdict{p.Name, k.Series, body, body.Error})
@@ -100,7 +104,7 @@ func (v *verification) one(ctx context.Context, p source.Program, k *kernel.Kern
 			v.logs = append(v.logs, fmt.Sprintf("== %s, %s, Linux %s\n%s", p.Name, body.Program, k.Series, printableLines(body.Text)))
 		}
 	})
-	if len(v.rows) == before && end.State != run.Done && !v.command.JSON {
+	if !failed && end.State != run.Done && !v.command.JSON { // no program's row says why
 		v.rows = append(v.rows, verdict{file: p.Name, kernel: k.Series, why: fmt.Sprintf("%s: %s", end.State, end.Message)})
 	}
 	v.code = max(v.code, end.ExitCode())
@@ -129,7 +133,8 @@ func (v *verification) print() {
 	_ = table.Flush() // as unwritable as the rest of the output
 	for _, r := range v.rows {
 		if r.why != "" {
-			fmt.Fprintf(out, "\n%s %s on %s: %s\n", r.file, r.program.Name, r.kernel, printable(r.why))
+			what := strings.TrimSpace(r.file + " " + r.program.Name)
+			fmt.Fprintf(out, "\n%s on %s: %s\n", what, r.kernel, printable(r.why))
 		}
 	}
 	for _, log := range v.logs {
