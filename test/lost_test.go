@@ -294,11 +294,13 @@ func (c lostCase) check(t *testing.T, rec *recording) {
 func TestCountingIsNotSeen(t *testing.T) {
 	series := []string{"6.1", "6.12", "7"}
 	r := newRig(t, series...)
+	// Fewer rounds: the whole log of 1000 is much for a machine's memory.
+	program := strings.Replace(prelude+lostCases[0].program, "i < 1000", "i < 300", 1)
 	for _, s := range series {
 		t.Run(s, func(t *testing.T) {
 			t.Parallel()
 			request := run.Request{
-				Program: cProgram(t, "lost.bpf.c", prelude+lostCases[0].program), Kernel: r.kernels[s], VerifierLog: true,
+				Program: cProgram(t, "lost.bpf.c", program), Kernel: r.kernels[s], VerifierLog: true,
 			}
 			ran := r.play(t, t.Context(), request, small)
 			request.LoadOnly = true
