@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/build/go/bin:$(PATH)
 export GOTOOLCHAIN ?= auto
 export GOFLAGS ?= -buildvcs=false
 
-PROGRAMS := bin/skep bin/skep-guest bin/skep-bpfcc bin/skep-target
+PROGRAMS := bin/skep bin/skep-guest bin/skep-bpfcc bin/skep-target bin/checker.wasm
 
 .PHONY: run
 run: setup ## install, build, fetch kernels, prepare machines, run the demo
@@ -55,6 +55,10 @@ bin/skep-bpfcc: $(wildcard internal/compile/bpfcc/*)
 bin/skep-target: $(wildcard internal/guest/target/*)
 	@mkdir -p bin
 	internal/guest/target/build.sh $@
+
+bin/checker.wasm: $(wildcard checker/*.* checker/patches/*)
+	@mkdir -p bin
+	checker/build.sh $@
 
 .PHONY: kernels
 kernels: build

@@ -10,9 +10,10 @@ import (
 
 // Programs that come with skep.
 const (
-	Guest    = "skep-guest"  // PID 1 of a machine
-	Compiler = "skep-bpfcc"  // the compile program
-	Target   = "skep-target" // what uprobes are tried on
+	Guest    = "skep-guest"   // PID 1 of a machine
+	Compiler = "skep-bpfcc"   // the compile program
+	Target   = "skep-target"  // what uprobes are tried on
+	Checker  = "checker.wasm" // the checker, a WebAssembly module
 )
 
 // Find returns the path of a program: in $SKEP_LIBEXEC, beside our own
