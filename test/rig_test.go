@@ -80,6 +80,7 @@ func newRig(t *testing.T, series ...string) *rig {
 		for _, s := range r.snapshots {
 			_ = s.Close()
 		}
+		_ = compiler.Close()
 	})
 	store := kernel.Open(kernel.DefaultDir())
 	for _, name := range series {

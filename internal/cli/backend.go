@@ -82,9 +82,9 @@ func (b *backend) Get(ctx context.Context, k *kernel.Kernel) (*machine.Machine, 
 	return machine.Restore(ctx, b.engine, s)
 }
 
-// Close gives the snapshots' memory back.
+// Close ends the compilers and gives the snapshots' memory back.
 func (b *backend) Close() error {
-	var errs []error
+	errs := []error{b.compiler.Close()}
 	for _, s := range b.snapshots {
 		errs = append(errs, s.Close())
 	}

@@ -21,7 +21,7 @@ func realKernel(t testing.TB, series string) Kernel {
 	t.Helper()
 	k, err := kernel.Open(kernel.DefaultDir()).Get(series)
 	if err != nil {
-		t.Skip(err)
+		t.Fatalf("run 'make kernels': %v", err)
 	}
 	return Kernel{ID: k.ID(), BTF: k.BTFSpec}
 }
@@ -35,7 +35,7 @@ func BenchmarkCompile(b *testing.B) {
 	clang, errClang := exec.LookPath("clang-19")
 	strip, errStrip := exec.LookPath("llvm-strip-19")
 	if errClang != nil || errStrip != nil {
-		b.Skip("needs clang-19 and llvm-19")
+		b.Fatal("clang-19 and llvm-strip-19 are not installed: run 'make packages'")
 	}
 	k := realKernel(b, "6.12")
 	for program, path := range programs(b) {
@@ -92,12 +92,7 @@ func median(list []time.Duration) float64 {
 // TestRealKernels compiles with the headers of each kernel that is here, trimmed and whole. One compiler will do:
 // TestSameBytes compares them.
 func TestRealKernels(t *testing.T) {
-	paths := programs(t)
-	path, ok := paths["bpfcc"]
-	if !ok {
-		path = paths["clang"]
-	}
-	c := newCompiler(t, path)
+	c := newCompiler(t, programs(t)["bpfcc"])
 	for _, series := range kernel.DefaultSeries {
 		t.Run(series, func(t *testing.T) {
 			k := realKernel(t, series)

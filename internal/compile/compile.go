@@ -85,6 +85,7 @@ type Compiler struct {
 	headers *headers
 	objects *objectCache
 	slots   chan struct{}
+	waiting *waiting
 }
 
 // New opens the compiler and the cache. It fails with ErrNoJail or ErrNoCompiler if this machine
@@ -113,8 +114,39 @@ func New(o Options) (*Compiler, error) {
 		return nil, err
 	}
 	c.objects = &objectCache{dir: filepath.Join(dir, "objects"), limit: o.ObjectCache}
+	c.waiting = newWaiting(c.jail.startPartner)
 	return c, nil
 }
+
+// Close kills the compilers that wait and returns when none is left. Nothing may be compiled any more.
+func (c *Compiler) Close() error {
+	c.waiting.close()
+	c.jail.running.Wait()
+	return nil
+}
+
+// Keep has n compilers wait for sources that include a kernel's vmlinux.h and bpf_helpers.h, as nearly all do:
+// started, in their jails, with the header at hand. Each takes one source; another takes its
+// place when nothing has been compiled for a moment. What finds none ready is compiled by one that is started for it.
+// Keep returns when they are ready; they wait until Close, or until Keep is told another number. If the compiler is
+// clang, none wait.
+func (c *Compiler) Keep(ctx context.Context, k Kernel, n int) error {
+	if !c.program.own {
+		return nil
+	}
+	h, err := c.openHeader(ctx, k, headerTrimmed)
+	if err != nil {
+		return err
+	}
+	c.waiting.keep(c.partnerCommand(h, scan{vmlinux: true, helpers: true}), n)
+	return c.Ready(ctx)
+}
+
+// Ready returns when as many compilers wait as Keep was told.
+func (c *Compiler) Ready(ctx context.Context) error { return c.waiting.full(ctx) }
+
+// Waiting are the processes whose descendants are the compilers that wait, for measuring.
+func (c *Compiler) Waiting() []int { return c.waiting.pids() }
 
 // Compiler's identity changes whenever the bytes that it makes may: with the compiler and with
 // the headers that are not a kernel's.
@@ -184,6 +216,8 @@ func (c *Compiler) compile(ctx context.Context, r Request, s scan) (*Result, err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	c.waiting.begin()
+	defer c.waiting.end()
 	if !s.vmlinux {
 		return c.attempt(ctx, r, nil, s)
 	}
@@ -222,24 +256,24 @@ func (c *Compiler) compileWithHeader(ctx context.Context, r Request, s scan) (*R
 
 // attempt runs the compiler once.
 func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*Result, error) {
-	run := c.command(h)
-	run.files = map[string][]byte{jailWork + "/" + r.Name: r.Source}
-	if c.program.own {
-		run.args = append(run.args, "-lean")
-	}
-	run.args = append(run.args, argumentsFor(actionObject, c.limits.Errors)...)
-	if h != nil && !s.textual {
-		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName(s))
-	}
+	var args []string
 	if !s.shows {
-		run.args = append(run.args, "-D", "SKEP_UNUSED") // skep.h then defines no map
+		args = append(args, "-D", "SKEP_UNUSED") // skep.h then defines no map
 	}
 	for _, d := range r.Defines {
-		run.args = append(run.args, "-D", d)
+		args = append(args, "-D", d)
 	}
-	run.args = append(run.args, "-main-file-name", r.Name, "-x", "c", r.Name)
-
-	out, err := c.jail.run(ctx, run)
+	args = append(args, "-main-file-name", r.Name, "-x", "c", r.Name)
+	var out *outcome
+	var err error
+	if c.program.own {
+		out, err = c.ask(ctx, c.partnerCommand(h, s), encodeRequest(args, r.Source))
+	} else {
+		run := c.sourceCommand(h, s)
+		run.args = append(run.args, args...)
+		run.files = map[string][]byte{jailWork + "/" + r.Name: r.Source}
+		out, err = c.jail.run(ctx, run)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +282,37 @@ func (c *Compiler) attempt(ctx context.Context, r Request, h *header, s scan) (*
 		result.Header = h.kind
 	}
 	return result, err
+}
+
+// ask lets a compiler that waits do it, or one that is started now.
+func (c *Compiler) ask(ctx context.Context, run command, request []byte) (*outcome, error) {
+	if p := c.waiting.take(run); p != nil {
+		if out, err := p.ask(ctx, request); !errors.Is(err, errUnheard) {
+			return out, err
+		}
+	}
+	p, err := c.jail.startPartner(run)
+	if err != nil {
+		return nil, err
+	}
+	return p.ask(ctx, request)
+}
+
+// partnerCommand is bpfcc for sources that are yet to come.
+func (c *Compiler) partnerCommand(h *header, s scan) command {
+	run := c.sourceCommand(h, s)
+	run.args = append([]string{"-lean", "-wait"}, run.args...)
+	return run
+}
+
+// sourceCommand is the compiler without what differs from source to source.
+func (c *Compiler) sourceCommand(h *header, s scan) command {
+	run := c.command(h)
+	run.args = append(run.args, argumentsFor(actionObject, c.limits.Errors)...)
+	if h != nil && !s.textual {
+		run.args = append(run.args, "-include-pch", jailKernel+"/"+pchName(s))
+	}
+	return run
 }
 
 // command is the compiler in its jail with what every compile needs; h may be nil.

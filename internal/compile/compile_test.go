@@ -3,6 +3,7 @@ package compile
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,11 +24,19 @@ import (
 var sharedCache string
 
 func TestMain(m *testing.M) {
+	if what := os.Getenv(asHelper); what != "" {
+		fmt.Fprintln(os.Stderr, help(what, os.TempDir()))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "skep-compile")
 	if err != nil {
 		panic(err)
 	}
 	sharedCache = dir
+	// What others have in the temporary folder is no concern of leftovers.
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
@@ -37,22 +46,20 @@ func TestMain(m *testing.M) {
 // bpfccPath is where the Makefile leaves it.
 const bpfccPath = "../../bin/skep-bpfcc"
 
-// programs are the compilers that this machine has; each test that compiles runs with each.
+// programs are both compilers; each test that compiles runs with each.
 func programs(t testing.TB) map[string]string {
 	t.Helper()
-	found := map[string]string{}
-	if path, err := filepath.Abs(bpfccPath); err == nil {
-		if _, err := os.Stat(path); err == nil {
-			found["bpfcc"] = path
-		}
+	path, err := filepath.Abs(bpfccPath)
+	if err == nil {
+		_, err = os.Stat(path)
 	}
-	if _, err := openProgram(""); err == nil {
-		found["clang"] = ""
+	if err != nil {
+		t.Fatalf("our compile program has not been built: run 'make build': %v", err)
 	}
-	if len(found) == 0 {
-		t.Skip("neither bpfcc nor clang 19 is here")
+	if _, err := openProgram(""); err != nil {
+		t.Fatalf("run 'make packages': %v", err)
 	}
-	return found
+	return map[string]string{"bpfcc": path, "clang": ""}
 }
 
 var testLimits = Limits{CPU: 2 * time.Second, Wall: 20 * time.Second}
@@ -61,14 +68,32 @@ var testLimits = Limits{CPU: 2 * time.Second, Wall: 20 * time.Second}
 func newCompiler(t testing.TB, program string) *Compiler {
 	t.Helper()
 	c, err := New(Options{CacheDir: sharedCache, Program: program, Limits: testLimits})
-	if errors.Is(err, ErrNoJail) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.objects.dir = t.TempDir()
+	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// keepWaiting has a compiler wait for each kind of source that tests have.
+func keepWaiting(t testing.TB, c *Compiler) {
+	t.Helper()
+	h, err := c.openHeader(t.Context(), smallKernel(t, c), headerTrimmed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.waiting.calm = 0
+	for _, s := range []scan{{}, {vmlinux: true}, {vmlinux: true, helpers: true}} {
+		header := h
+		if !s.vmlinux {
+			header = nil
+		}
+		c.waiting.keep(c.partnerCommand(header, s), 1)
+	}
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // smallKernel is testdata/kernel.bpf.c as a kernel.
@@ -89,7 +114,11 @@ func smallKernel(t testing.TB, c *Compiler) Kernel {
 
 func compileText(t testing.TB, c *Compiler, name, text string) *Result {
 	t.Helper()
-	r, err := c.Compile(context.Background(), Request{Name: name, Source: []byte(text), Kernel: smallKernel(t, c)})
+	k := smallKernel(t, c)
+	if err := c.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Compile(context.Background(), Request{Name: name, Source: []byte(text), Kernel: k})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +129,11 @@ func forEachProgram(t *testing.T, test func(t *testing.T, c *Compiler)) {
 	for name, path := range programs(t) {
 		t.Run(name, func(t *testing.T) { test(t, newCompiler(t, path)) })
 	}
+	t.Run("bpfcc that waited", func(t *testing.T) {
+		c := newCompiler(t, programs(t)["bpfcc"])
+		keepWaiting(t, c)
+		test(t, c)
+	})
 }
 
 // errorsOf is a diagnostic per line: "file:line:column: message".
@@ -167,7 +201,7 @@ func TestPrograms(t *testing.T) {
 
 func TestUAPI(t *testing.T) {
 	if _, err := os.Stat(systemHeaders[0].source); err != nil {
-		t.Skip("no linux-libc-dev")
+		t.Fatalf("linux-libc-dev is not installed: run 'make packages': %v", err)
 	}
 	forEachProgram(t, func(t *testing.T, c *Compiler) {
 		r := compileText(t, c, "prog.bpf.c", "#include <linux/bpf.h>\n#include <linux/if_ether.h>\n#include <linux/ip.h>\n"+
@@ -304,39 +338,166 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestSameBytes: bpfcc and clang give the same object but for the debug information that bpfcc leaves out when told so.
+// TestSameBytes: bpfcc and clang give the same object but for the debug information that bpfcc leaves out when told so;
+// and bpfcc gives the same whether it was started for the source or had waited for it.
 func TestSameBytes(t *testing.T) {
 	paths := programs(t)
-	if len(paths) < 2 {
-		t.Skip("needs bpfcc and clang 19")
+	k := realKernel(t, "latest")
+	ours, theirs, waited := newCompiler(t, paths["bpfcc"]), newCompiler(t, paths["clang"]), newCompiler(t, paths["bpfcc"])
+	waited.waiting.calm = 0
+	if err := waited.Keep(t.Context(), k, 1); err != nil {
+		t.Fatal(err)
 	}
-	ours, theirs := newCompiler(t, paths["bpfcc"]), newCompiler(t, paths["clang"])
 	files, _ := filepath.Glob("testdata/*.bpf.c")
 	examples, _ := filepath.Glob("../../examples/*.bpf.c")
-	for _, file := range append(files, examples...) {
+	heavy, _ := filepath.Glob("../../bench/testdata/*.bpf.c")
+	for _, file := range slices.Concat(files, examples, heavy) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			source, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := compileText(t, theirs, filepath.Base(file), string(source))
-			if want.Object == nil {
-				t.Skip("needs more than the small kernel has")
+			r := Request{Name: filepath.Base(file), Source: source, Kernel: k}
+			want := objectBy(t, theirs, r)
+			compareObjects(t, objectBy(t, likeClang(t, ours), r), want)
+			lean := objectBy(t, ours, r)
+			compareInstructions(t, lean, want)
+			compareObjects(t, lean, leanFromFile(t, ours, r))
+			if err := waited.Ready(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			lean := compileText(t, ours, filepath.Base(file), string(source))
-			ours.program.own = false
-			full := compileText(t, newCompilerLike(t, ours), filepath.Base(file), string(source))
-			ours.program.own = true
-			if !bytes.Equal(full.Object, want.Object) {
-				t.Error("bpfcc's object differs from clang's")
+			if !bytes.Equal(objectBy(t, waited, r), lean) {
+				t.Error("the object of a compiler that had waited differs from that of one that had not")
 			}
-			compareInstructions(t, lean.Object, want.Object)
 		})
 	}
 }
 
-func newCompilerLike(t *testing.T, c *Compiler) *Compiler {
-	like := *c
+// leanFromFile compiles as by ours, but the source is a file from the beginning, as with clang.
+func leanFromFile(t *testing.T, c *Compiler, r Request) []byte {
+	t.Helper()
+	s := scanSource(r.Source)
+	var h *header
+	if s.vmlinux {
+		var err error
+		if h, _, err = c.attempts(t.Context(), r.Kernel, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := c.sourceCommand(h, s)
+	run.args = append([]string{"-lean"}, run.args...)
+	if !s.shows {
+		run.args = append(run.args, "-D", "SKEP_UNUSED")
+	}
+	run.args = append(run.args, "-main-file-name", r.Name, "-x", "c", r.Name)
+	run.files = map[string][]byte{jailWork + "/" + r.Name: r.Source}
+	out, err := c.jail.run(t.Context(), run)
+	if err != nil || out.exit != 0 {
+		t.Fatal(err, string(out.stderr))
+	}
+	return out.stdout
+}
+
+// compareObjects compares bytes, but for the order of BTF's forward declarations, which clang leaves to chance: to
+// the addresses that the kernel gives it.
+func compareObjects(t *testing.T, a, b []byte) {
+	t.Helper()
+	if bytes.Equal(a, b) {
+		return
+	}
+	files := make([]*elf.File, 2)
+	for i, object := range [][]byte{a, b} {
+		var err error
+		if files[i], err = elf.NewFile(bytes.NewReader(object)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, section := range files[0].Sections {
+		other := files[1].Sections[i]
+		x, errX := section.Data()
+		y, errY := other.Data()
+		same := section.Name == other.Name && section.Size == other.Size && (errX == nil) == (errY == nil)
+		if !same || !bytes.Equal(x, y) && !strings.HasPrefix(section.Name, ".BTF") {
+			t.Errorf("section %s of bpfcc's object differs from clang's", section.Name)
+		}
+	}
+	if diff := cmp.Diff(typeNames(t, b), typeNames(t, a)); diff != "" {
+		t.Error("types differ from clang's:", diff)
+	}
+}
+
+// typeNames are the types of an object, sorted, with what shows of them.
+func typeNames(t *testing.T, object []byte) []string {
+	t.Helper()
+	spec, err := btf.LoadSpecFromReader(bytes.NewReader(object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for typ, err := range spec.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, fmt.Sprintf("%v", typ))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestSameAddresses: nothing that bpfcc did before its request shows in the object, not even where LLVM's maps keep
+// things in the order of addresses. With all debug information there is much of that.
+func TestSameAddresses(t *testing.T) {
+	c := newCompiler(t, programs(t)["bpfcc"])
+	h, err := c.openHeader(t.Context(), realKernel(t, "latest"), headerTrimmed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := c.partnerCommand(h, scan{vmlinux: true, helpers: true})
+	full.args = full.args[1:] // -lean
+	source, err := os.ReadFile("../../bench/testdata/chains.bpf.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source = append(source, bytes.Repeat([]byte("\n"), 200_000)...) // more than a pipe takes at once
+	request := encodeRequest([]string{"-main-file-name", "a.c", "-x", "c", "a.c"}, source)
+	var first []byte
+	for i := range 6 {
+		p, err := c.jail.startPartner(full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 1 {
+			<-p.reply.ready
+		}
+		out, err := p.ask(t.Context(), request)
+		if err != nil || len(out.stdout) == 0 {
+			t.Fatal(err, out)
+		}
+		if i == 0 {
+			first = out.stdout
+		} else if !bytes.Equal(out.stdout, first) {
+			t.Errorf("object %d differs from the first", i)
+		}
+	}
+}
+
+func objectBy(t *testing.T, c *Compiler, r Request) []byte {
+	t.Helper()
+	result, err := c.Compile(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Object == nil {
+		t.Fatal(errorsOf(result))
+	}
+	return result.Object
+}
+
+// likeClang is a compiler that asks bpfcc for nothing that clang could not do.
+func likeClang(t *testing.T, c *Compiler) *Compiler {
+	like, program := *c, *c.program
+	program.own = false
+	like.program = &program
 	like.objects = &objectCache{dir: t.TempDir(), limit: 1 << 20}
 	return &like
 }

@@ -23,11 +23,19 @@ trap 'rm -rf "$work"' EXIT INT TERM
 
 # Debian's LLVM is built without RTTI and without assertions; what derives from its classes needs
 # the same.
-for source in bpfcc lean; do
+for source in bpfcc btfstrings fixed lean waiting; do
 	# shellcheck disable=SC2046 # llvm-config's words are meant to be split
 	"$bin/clang++" -O1 -std=c++17 -fno-rtti -fno-exceptions -DNDEBUG -Wall \
 		$("$config" --cppflags) -c "$here/$source.cpp" -o "$work/$source.o"
 done
+
+# btfstrings.cpp takes the place of one function of LLVM's BPF backend.
+replaced=_ZN4llvm14BTFStringTable9addStringENS_9StringRefE
+"$bin/llvm-nm" --defined-only "$lib/libLLVMBPFCodeGen.a" 2>/dev/null | grep -q " T $replaced\$" || {
+	echo "build.sh: LLVM's BPF backend has no $replaced; see btfstrings.cpp" >&2
+	exit 1
+}
+"$bin/llvm-objcopy" --weaken-symbol="$replaced" "$lib/libLLVMBPFCodeGen.a" "$work/libLLVMBPFCodeGen.a"
 
 clang_libs=
 for name in CodeGen Frontend Serialization Driver Parse Sema Analysis Edit AST ASTMatchers \
@@ -40,7 +48,7 @@ done
 # object cache and the precompiled headers are keyed by it.
 # shellcheck disable=SC2046,SC2086
 "$bin/clang++" -static -fuse-ld=lld-19 -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-s \
-	"$work/bpfcc.o" "$work/lean.o" -o "$work/bpfcc" -L"$lib" \
+	-Wl,-z,keep-text-section-prefix "$work"/*.o -o "$work/bpfcc" -L"$work" -L"$lib" \
 	-Wl,--start-group $clang_libs -Wl,--end-group \
 	$("$config" --link-static --libs bpf codegen lto passes option frontendopenmp \
 		frontendhlsl frontenddriver frontendoffloading windowsdriver profiledata coverage \
