@@ -46,11 +46,7 @@ func newLab(ctx context.Context, quick bool) (_ *lab, err error) {
 	}()
 	cache := filepath.Dir(kernel.DefaultDir())
 	l.cache = filepath.Join(cache, "bench")
-	program, err := libexec.Find(libexec.Compiler)
-	if err != nil {
-		return nil, err
-	}
-	if l.compiler, err = compile.New(compile.Options{CacheDir: filepath.Join(cache, "compile"), Program: program}); err != nil {
+	if l.compiler, err = newCompiler(); err != nil {
 		return nil, err
 	}
 	if l.engine, err = qemu.New(qemu.Options{KVM: qemu.KVMWorks(cache)}); err != nil {
@@ -74,7 +70,31 @@ func newLab(ctx context.Context, quick bool) (_ *lab, err error) {
 	return l, nil
 }
 
+func newCompiler() (*compile.Compiler, error) {
+	program, err := libexec.Find(libexec.Compiler)
+	if err != nil {
+		return nil, err
+	}
+	return compile.New(compile.Options{CacheDir: filepath.Join(filepath.Dir(kernel.DefaultDir()), "compile"), Program: program})
+}
+
+// waitingCompiler is one of which n wait for sources.
+func waitingCompiler(ctx context.Context, k *kernel.Kernel, n int) (*compile.Compiler, error) {
+	c, err := newCompiler()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Keep(ctx, compile.Kernel{ID: k.ID(), BTF: k.BTFSpec}, n); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
 func (l *lab) close() {
+	if l.compiler != nil {
+		_ = l.compiler.Close()
+	}
 	for _, s := range l.snapshots {
 		if s != nil {
 			_ = s.Close()
