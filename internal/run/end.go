@@ -45,7 +45,8 @@ func endOf(ctx context.Context, err error, doing string) End {
 	switch {
 	case errors.Is(context.Cause(ctx), errDeadline):
 		return End{State: TimedOut, Message: "the machine did not answer any more and was ended; what was gathered is shown"}
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case errors.Is(ctx.Err(), context.Canceled) &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))): // a signal is a cause of its own
 		return End{State: Cancelled, Message: "the run was cancelled"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return End{State: TimedOut, Message: doing + ": it took too long"}

@@ -84,6 +84,8 @@ func TestEndOf(t *testing.T) {
 	<-late.Done()
 	cancelled, stop := context.WithCancel(t.Context())
 	stop()
+	signalled, interrupt := context.WithCancelCause(t.Context()) // as signal.NotifyContext does it
+	interrupt(errors.New("terminated signal received"))
 	tests := []struct {
 		name  string
 		ctx   context.Context
@@ -92,6 +94,8 @@ func TestEndOf(t *testing.T) {
 	}{
 		{"our deadline", late, context.DeadlineExceeded, TimedOut},
 		{"cancelled", cancelled, fmt.Errorf("read: %w", context.Canceled), Cancelled},
+		{"cancelled by a signal", signalled, fmt.Errorf("wait for QEMU: %w", context.Cause(signalled)), Cancelled},
+		{"failed before a signal", signalled, errors.New("no disk"), OurFault},
 		{"another deadline", t.Context(), context.DeadlineExceeded, TimedOut},
 		{"anything else", t.Context(), errors.New("no disk"), OurFault},
 		{"the machine could not be made", t.Context(), machine.ErrDied, OurFault},
