@@ -17,7 +17,7 @@ const ProbeDeadline = 15 * time.Second
 
 // verdict is what a probe found, for the host that it ran on.
 type verdict struct {
-	Host  string `json:"host"` // kernel and start of the host that was probed
+	Host  string `json:"host"` // what was probed: see hostIdentity
 	Works bool   `json:"works"`
 	Why   string `json:"why"`
 }
@@ -52,12 +52,17 @@ func readVerdict(cacheDir string) (verdict, bool) {
 	return v, v.Host == hostIdentity()
 }
 
-// hostIdentity changes when the host is another or was started anew.
+// hostIdentity changes when the host is another or was started anew, or when this
+// user may use its KVM and might not before.
 func hostIdentity() string {
 	var name unix.Utsname
 	_ = unix.Uname(&name) // an empty release is as good a name
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return unix.ByteSliceToString(name.Release[:]) + " " + string(boot)
+	access := "no KVM"
+	if unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) == nil {
+		access = "KVM"
+	}
+	return unix.ByteSliceToString(name.Release[:]) + " " + string(boot) + " " + access
 }
 
 // Probe finds out whether KVM boots a guest here, by booting one with a
