@@ -131,6 +131,9 @@ func (m *Machine) Run(ctx context.Context, run wire.Run, object []byte, grace ti
 	if m.used {
 		return wire.End{}, ErrUsed
 	}
+	if ctx.Err() != nil { // a guest that is told before the run would not end it
+		return wire.End{}, context.Cause(ctx)
+	}
 	m.used = !run.Quiet // preheating leaves a machine unused
 	payload, err := wire.MarshalRun(run, object)
 	if err != nil {

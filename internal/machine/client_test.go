@@ -78,3 +78,20 @@ func TestDeafGuest(t *testing.T) {
 		t.Errorf("Run: %v, want %v", err, reason)
 	}
 }
+
+// What is called off before it begins is not begun, and nobody waits for grace.
+func TestRunOfNoUse(t *testing.T) {
+	reason := errors.New("enough")
+	silence := func(channel net.Conn) { _, _ = io.Copy(io.Discard, channel) }
+	m, err := machine.Restore(deadline(t), &fakeEngine{guest: silence}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(deadline(t))
+	cancel(reason)
+	_, err = m.Run(ctx, wire.Run{}, idle, time.Hour, func(machine.Frame) error { return nil })
+	_ = m.Close()
+	if !errors.Is(err, reason) {
+		t.Errorf("Run: %v, want %v", err, reason)
+	}
+}
