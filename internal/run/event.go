@@ -1,6 +1,6 @@
 // Package run is one run: a program on one kernel with one scene, as an
-// ordered stream of typed events. The command line prints the stream, the API
-// sends it, the judge reads it; there is no second way for a result to travel.
+// ordered stream of typed events. The command line prints the stream; there is
+// no second way for a result to travel.
 package run
 
 import (
@@ -31,7 +31,7 @@ type Body interface {
 
 // Stage says that a part of the run begins or ends.
 type Stage struct {
-	Name    string  `json:"name"`  // check, compile, machine, load, attach, scene, drain, judge
+	Name    string  `json:"name"`  // compile, machine, load, attach, scene, drain
 	State   string  `json:"state"` // begin, end
 	Seconds float64 `json:"seconds,omitempty"`
 	Note    string  `json:"note,omitempty"` // such as "cached"
