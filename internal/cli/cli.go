@@ -163,7 +163,7 @@ func exitCode(err error, errOut io.Writer) int {
 		return run.ExitOurs
 	}
 	fmt.Fprintln(errOut, "skep:", err)
-	for _, usage := range []error{source.ErrSource, kernel.ErrNotFound} {
+	for _, usage := range []error{source.ErrSource, kernel.ErrNotFound, kernel.ErrName} {
 		if errors.Is(err, usage) {
 			return run.ExitUsage
 		}

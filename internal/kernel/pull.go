@@ -58,7 +58,7 @@ func (s *Store) Pull(ctx context.Context, name string, progress func(Progress)) 
 	}
 	name = strings.TrimSpace(name)
 	if !requestPattern.MatchString(name) && !isSeries(name) {
-		return nil, false, fmt.Errorf("%q names no kernel to fetch: give a series such as 6.1, a major number such as 7, or a release", name)
+		return nil, false, fmt.Errorf("%w to fetch: %q; give a series such as 6.1, a major number such as 7, or a release", ErrName, name)
 	}
 	unlock, err := lock(ctx, s.dir, func() {
 		progress(Progress{Name: name, Phase: PhaseWait, Note: "waiting for another skep that fetches kernels"})

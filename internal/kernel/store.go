@@ -18,6 +18,9 @@ import (
 // ErrNotFound is wrapped by errors about a kernel that the store does not have.
 var ErrNotFound = errors.New("kernel not found")
 
+// ErrName is wrapped by errors about what cannot be the name of a kernel.
+var ErrName = errors.New("no name of a kernel")
+
 // DefaultSeries are the series that skep is tested with: what `skep kernel
 // pull` fetches if nothing else is asked for.
 var DefaultSeries = []string{"6.1", "6.12", "7"}
