@@ -14,3 +14,6 @@ func SetTryDeadline(t *testing.T, d time.Duration) {
 
 // Goroutines that play a machine have nothing to settle.
 func init() { settleTime = time.Millisecond }
+
+// Prune leaves so many snapshots in a folder.
+var Prune = prune

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/skep-dev/skep/internal/wire"
@@ -122,9 +124,15 @@ const (
 	bootKept   = time.Hour
 )
 
-// sweep removes what processes that were killed meanwhile have left. The
-// caller has the lock of dir's kernel.
+// mostSnapshots are kept: kernels are removed and become newer, and their
+// snapshots, of some 80 MB each, would stay for ever.
+const mostSnapshots = 12
+
+// sweep removes what processes that were killed meanwhile have left, and the
+// snapshots that were not used for longest. The caller has the lock of dir's
+// kernel.
 func sweep(dir string) {
+	prune(filepath.Dir(dir), mostSnapshots-1) // one more is coming
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), unfinished(dir)+"*"))
 	if err != nil { // a folder that looks like a pattern; nothing depends on it
 		return
@@ -137,6 +145,25 @@ func sweep(dir string) {
 		if info, err := os.Stat(folder); err == nil && time.Since(info.ModTime()) > bootKept {
 			_ = os.RemoveAll(folder)
 		}
+	}
+}
+
+// prune leaves so many snapshots in a folder. Whoever has one open keeps it.
+func prune(folder string, kept int) {
+	type used struct {
+		dir  string
+		last time.Time
+	}
+	var list []used
+	found, _ := filepath.Glob(filepath.Join(folder, "*", metaFile)) // none in a folder that looks like a pattern
+	for _, meta := range found {
+		if info, err := os.Stat(meta); err == nil && !strings.HasPrefix(filepath.Base(filepath.Dir(meta)), ".") {
+			list = append(list, used{filepath.Dir(meta), info.ModTime()})
+		}
+	}
+	slices.SortFunc(list, func(a, b used) int { return b.last.Compare(a.last) })
+	for _, old := range list[min(kept, len(list)):] {
+		_ = os.RemoveAll(old.dir)
 	}
 }
 

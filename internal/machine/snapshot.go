@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/skep-dev/skep/internal/wire"
 )
@@ -58,6 +59,8 @@ func LoadSnapshot(dir, identity string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
+	_ = os.Chtimes(filepath.Join(dir, metaFile), now, now) // the last use; see prune
 	s := &Snapshot{Hello: m.Hello, loading: make(chan struct{})}
 	if s.ram, err = NewMemory(ramFile, Memory); err != nil {
 		_ = saved.Close()
