@@ -149,10 +149,7 @@ func helperVerdict(log string) verdict {
 			return v.verdict
 		}
 	}
-	if isErrno(log) {
-		return unclear
-	}
-	return allowed
+	return otherVerdict(log)
 }
 
 func kfuncVerdict(log string) verdict {
@@ -161,7 +158,13 @@ func kfuncVerdict(log string) verdict {
 			return v.verdict
 		}
 	}
-	if isErrno(log) {
+	return otherVerdict(log)
+}
+
+// otherVerdict is for words that are not about the call as such. There have to
+// be some: a load can also fail for want of memory.
+func otherVerdict(log string) verdict {
+	if log != "" && (isErrno(log) || firstLine(log) == "") {
 		return unclear
 	}
 	return allowed
@@ -287,12 +290,20 @@ func reason(log string) string {
 	if strings.Contains(log, "is not sleepable") {
 		return "no function of it lets sleepable programs be attached to it"
 	}
+	if line := firstLine(log); line != "" {
+		return line
+	}
+	return "it knows no such programs"
+}
+
+// firstLine is the first line of a log that is not statistics.
+func firstLine(log string) string {
 	for line := range strings.Lines(log) {
 		if line = strings.TrimSpace(line); line != "" && !statistics.MatchString(line) {
 			return line
 		}
 	}
-	return "it knows no such programs"
+	return ""
 }
 
 // numbering gives equal sets one place.

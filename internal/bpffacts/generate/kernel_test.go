@@ -192,6 +192,7 @@ func TestVerdicts(t *testing.T) {
 		"sleepable helper bpf_copy_from_user#148 in non-sleepable prog\n":       forbidden,
 		"func bpf_get_func_ip#173 not supported for program type 9\n":           forbidden,
 		"EINVAL": unclear,
+		"verification time 8085 usec\nprocessed 1 insns\n": unclear,
 	} {
 		if got := helperVerdict(log); got != want {
 			t.Errorf("%q: %d, want %d", log, got, want)

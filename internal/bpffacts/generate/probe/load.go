@@ -77,8 +77,18 @@ func (h Hook) loader(license string) *loader {
 	return &loader{hook: h, license: append([]byte(license), 0), log: make([]byte, 64<<10)}
 }
 
-// load gives what the verifier says against a program, or nothing.
+// load gives what the verifier says against a program, or nothing. It gives up
+// with EAGAIN when a signal arrives, as Go's scheduler sends them (do_check in
+// kernel/bpf/verifier.c).
 func (l *loader) load(code []instruction) string {
+	for {
+		if log, errno := l.attempt(code); errno != unix.EAGAIN && errno != unix.EINTR {
+			return log
+		}
+	}
+}
+
+func (l *loader) attempt(code []instruction) (log string, errno unix.Errno) {
 	l.log[0] = 0
 	attr := loadAttr{
 		progType: l.hook.ProgramType, attachType: l.hook.AttachType, progFlags: l.hook.Flags, attachBTF: l.hook.AttachBTF,
@@ -89,12 +99,12 @@ func (l *loader) load(code []instruction) string {
 	runtime.KeepAlive(code)
 	if errno == 0 {
 		_ = unix.Close(int(fd))
-		return ""
+		return "", 0
 	}
 	if end := bytes.IndexByte(l.log, 0); end > 0 {
-		return string(l.log[:end])
+		return string(l.log[:end]), errno
 	}
-	return unix.ErrnoName(errno)
+	return unix.ErrnoName(errno), errno
 }
 
 // Ask asks one hook.
