@@ -96,10 +96,18 @@ func collectHeaders(libbpf string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		files["bpf/"+filepath.Base(path)] = text
+		name := "bpf/" + filepath.Base(path)
+		if name == helperDefinitions {
+			text = slices.Concat(fmt.Appendf(nil, "# 1 %q 3\n", name), text) // as in withoutChecksum
+		}
+		files[name] = text
 	}
 	return files, nil
 }
+
+// helperDefinitions is the largest of libbpf's headers, and the one without an include guard, which would have to
+// come first.
+const helperDefinitions = "bpf/bpf_helper_defs.h"
 
 func keys[V any](m map[string]V) func(func(string) bool) {
 	return func(yield func(string) bool) {
