@@ -110,7 +110,7 @@ func (l *lab) footprintWhileRunning(ctx context.Context, pool *machine.Pool, k *
 }
 
 func snapshotBytes(l *lab, k *kernel.Kernel) (int64, error) {
-	found, err := filepath.Glob(filepath.Join(l.shelf.Dir, k.Series+"-"+k.ID()[:12], "ram"))
+	found, err := filepath.Glob(filepath.Join(l.shelf.Dir, k.Series+"-"+k.ID()[:12]+"-*", "ram"))
 	if err != nil || len(found) == 0 {
 		return 0, os.ErrNotExist
 	}

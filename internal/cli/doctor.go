@@ -107,7 +107,8 @@ func checkJail(ctx context.Context) (string, error) {
 
 func checkKVM(context.Context) (string, error) {
 	if why, ok := qemu.Probed(cacheDir()); ok {
-		return why, nil
+		first, _, _ := strings.Cut(why, "\n") // QEMU may have had more to say
+		return first, nil
 	}
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		return "none; machines are emulated", nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -24,6 +25,8 @@ type fakeEngine struct {
 	deaf chan struct{}
 	// gate, if any, is received from before a restore returns.
 	gate chan struct{}
+	// oldest is the first machine that was started.
+	oldest atomic.Pointer[fakeVM]
 	// asleep counts down the clones that never answer.
 	asleep atomic.Int32
 }
@@ -82,6 +85,7 @@ func (e *fakeEngine) start(guest func(net.Conn)) *fakeVM {
 	ours, theirs := net.Pipe()
 	vm := &fakeVM{Conn: ours, engine: e, done: make(chan struct{})}
 	e.alive.Add(1)
+	e.oldest.CompareAndSwap(nil, vm)
 	go func() {
 		defer close(vm.done)
 		defer theirs.Close()
@@ -102,10 +106,28 @@ func (v *fakeVM) Save(_ context.Context, ram, state *os.File) error {
 	return errors.Join(err, ram.Truncate(machine.Memory))
 }
 
-func (v *fakeVM) Resume(ctx context.Context) error { return ctx.Err() }
-func (v *fakeVM) Pause(ctx context.Context) error  { return ctx.Err() }
-func (v *fakeVM) Console() string                  { return "last words" }
-func (v *fakeVM) PID() int                         { return 0 }
+// first is the machine that was started first.
+func (e *fakeEngine) first() *fakeVM { return e.oldest.Load() }
+
+// end is that of a guest, which nobody asked for.
+func (v *fakeVM) end() {
+	_ = v.Conn.Close()
+	<-v.done
+}
+
+// Resume fails for a machine that has gone.
+func (v *fakeVM) Resume(ctx context.Context) error {
+	select {
+	case <-v.done:
+		return io.ErrClosedPipe
+	default:
+		return ctx.Err()
+	}
+}
+
+func (v *fakeVM) Pause(ctx context.Context) error { return ctx.Err() }
+func (v *fakeVM) Console() string                 { return "last words" }
+func (v *fakeVM) PID() int                        { return 0 }
 
 func (v *fakeVM) Close() error {
 	v.once.Do(func() {

@@ -104,7 +104,7 @@ func helpWithRestoring(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := snapshot.Wait(); err != nil {
+	if err := snapshot.Wait(context.Background()); err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -135,7 +135,7 @@ func helpWithPreparing(dir string) error {
 		return err
 	}
 	defer snapshot.Close()
-	if err := snapshot.Wait(); err != nil {
+	if err := snapshot.Wait(context.Background()); err != nil {
 		return err
 	}
 	fmt.Println(engine.boots.Load())

@@ -76,23 +76,36 @@ func NewPool(o PoolOptions) *Pool {
 // Get hands out a machine; the caller closes it. It waits for one if none is
 // ready.
 func (p *Pool) Get(ctx context.Context) (*Machine, error) {
+	var err error
+	// One that has died while it waited costs nobody his run.
+	for range p.o.Size + 1 {
+		var m *Machine
+		if m, err = p.take(ctx); err != nil {
+			return nil, err
+		}
+		if err = m.wake(ctx); err == nil {
+			return m, nil
+		}
+		_ = m.Close()
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("wake a machine: %w", err)
+}
+
+// take waits for its turn and then for a machine.
+func (p *Pool) take(ctx context.Context) (*Machine, error) {
 	if p.turns != nil {
 		if err := p.awaitTurn(ctx); err != nil {
 			return nil, err
 		}
 	}
-	m, err := p.get(ctx)
+	m, err := p.next(ctx)
 	if err != nil && p.turns != nil {
 		p.turns.Release(1)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := m.wake(ctx); err != nil {
-		_ = m.Close()
-		return nil, fmt.Errorf("wake a machine: %w", err)
-	}
-	return m, nil
+	return m, err
 }
 
 // awaitTurn ends without one when ctx does or the pool is closed.
@@ -109,8 +122,8 @@ func (p *Pool) awaitTurn(ctx context.Context) error {
 	return ErrPoolClosed
 }
 
-// get takes a waiting machine.
-func (p *Pool) get(ctx context.Context) (*Machine, error) {
+// next takes a waiting machine.
+func (p *Pool) next(ctx context.Context) (*Machine, error) {
 	stop := context.AfterFunc(ctx, p.wakeAll)
 	defer stop()
 	p.mu.Lock()

@@ -102,6 +102,28 @@ func TestPoolConcurrentGet(t *testing.T) {
 	wg.Wait()
 }
 
+// A machine that has died while it waited is passed over.
+func TestPoolPassesOverTheDead(t *testing.T) {
+	engine := &fakeEngine{}
+	p := newPool(t, machine.PoolOptions{Engine: engine, Size: 2, Running: 1})
+	if err := p.Ready(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	dead := p.Machines()[0]
+	engine.first().end()
+	m, err := p.Get(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m == dead {
+		t.Error("a dead machine was handed out")
+	}
+	if err := m.Preheat(deadline(t), []machine.Preheat{{Object: idle}}); err != nil {
+		t.Error(err)
+	}
+}
+
 // No more machines run than may; who waits for his turn hears of the end.
 func TestPoolRunning(t *testing.T) {
 	p := newPool(t, machine.PoolOptions{Engine: &fakeEngine{}, Size: 3, Running: 2})

@@ -69,7 +69,7 @@ func prepare(ctx context.Context, engine Engine, image Image, preheat []Preheat,
 		return context.Cause(ctx)
 	case <-time.After(settleTime):
 	}
-	temporary, err := os.MkdirTemp(makeParent(dir), unfinished(dir)+"*")
+	temporary, err := os.MkdirTemp(makeParent(dir), unfinished(dir)+"-*")
 	if err != nil {
 		return fmt.Errorf("save a snapshot: %w", err)
 	}
@@ -116,7 +116,7 @@ func makeParent(dir string) string {
 
 // unfinished is how the names of folders begin in which a snapshot for dir is
 // being saved.
-func unfinished(dir string) string { return ".unfinished-" + filepath.Base(dir) + "-" }
+func unfinished(dir string) string { return ".unfinished-" + filepath.Base(dir) }
 
 // Folders in which images are made are used for less than bootDeadline.
 const (
@@ -129,18 +129,18 @@ const (
 const mostSnapshots = 12
 
 // sweep removes what processes that were killed meanwhile have left, and the
-// snapshots that were not used for longest. The caller has the lock of dir's
-// kernel.
-func sweep(dir string) {
-	prune(filepath.Dir(dir), mostSnapshots-1) // one more is coming
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), unfinished(dir)+"*"))
+// snapshots that were not used for longest. The caller has the lock of the
+// kernel whose snapshots' names begin so.
+func sweep(folder, kernel string) {
+	prune(folder, mostSnapshots-1) // one more is coming
+	left, err := filepath.Glob(filepath.Join(folder, unfinished(kernel)+"*"))
 	if err != nil { // a folder that looks like a pattern; nothing depends on it
 		return
 	}
 	for _, folder := range left {
 		_ = os.RemoveAll(folder)
 	}
-	images, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), bootPrefix+"*"))
+	images, _ := filepath.Glob(filepath.Join(folder, bootPrefix+"*"))
 	for _, folder := range images {
 		if info, err := os.Stat(folder); err == nil && time.Since(info.ModTime()) > bootKept {
 			_ = os.RemoveAll(folder)

@@ -71,7 +71,7 @@ func newRig() (*rig, error) {
 	if r.snapshot, err = r.shelf.Snapshot(ctx, r.kernel); err != nil {
 		return nil, err
 	}
-	return r, r.snapshot.Wait()
+	return r, r.snapshot.Wait(context.Background())
 }
 
 // openShelf finds all that a machine is made of.

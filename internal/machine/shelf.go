@@ -42,7 +42,8 @@ func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, erro
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(s.Dir, k.Series+"-"+k.ID()[:12])
+	// Checkouts with other guests, or engines, do not take turns in one folder.
+	dir := filepath.Join(s.Dir, kernelPart(k.Series, k.ID())+identity[:12])
 	snapshot, err := LoadSnapshot(dir, identity)
 	if !errors.Is(err, ErrNoSnapshot) {
 		return snapshot, err
@@ -55,7 +56,7 @@ func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, erro
 	if snapshot, err = LoadSnapshot(dir, identity); !errors.Is(err, ErrNoSnapshot) {
 		return snapshot, err // another process made it meanwhile
 	}
-	sweep(dir)
+	sweep(s.Dir, kernelPart(k.Series, k.ID()))
 	if s.Note != nil {
 		s.Note(fmt.Sprintf("booting Linux %s once and saving it warm (some seconds, only the first time)", k.Release))
 	}
@@ -64,6 +65,9 @@ func (s *Shelf) Snapshot(ctx context.Context, k *kernel.Kernel) (*Snapshot, erro
 	}
 	return LoadSnapshot(dir, identity)
 }
+
+// kernelPart is how the names of a kernel's snapshots begin.
+func kernelPart(series, id string) string { return series + "-" + id[:12] + "-" }
 
 func (s *Shelf) prepare(ctx context.Context, k *kernel.Kernel, dir, identity string) error {
 	return s.WithImage(k, func(image Image) error {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -138,9 +139,13 @@ func (s *Snapshot) Files() (ram, state *os.File, err error) {
 // Wait waits until the memory is complete: engines start a process meanwhile,
 // but must not load device state before, because the queues that it describes
 // lie in the memory.
-func (s *Snapshot) Wait() error {
-	<-s.loading
-	return s.err
+func (s *Snapshot) Wait(ctx context.Context) error {
+	select {
+	case <-s.loading:
+		return s.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Close gives the memory back when the last clone has gone, too.

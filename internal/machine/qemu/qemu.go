@@ -107,7 +107,7 @@ func (e *Engine) Restore(ctx context.Context, snapshot *machine.Snapshot) (machi
 	if err != nil {
 		return nil, fmt.Errorf("restore a machine: %w", err)
 	}
-	if err = snapshot.Wait(); err == nil {
+	if err = snapshot.Wait(ctx); err == nil {
 		err = incoming(ctx, v)
 	}
 	if err != nil {
