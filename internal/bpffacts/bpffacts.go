@@ -25,6 +25,7 @@ const (
 	DocsFile     = "data/helperdocs.json"
 	KfuncsFile   = "data/kfuncs.json"
 	KernelsFile  = "data/kernels.json"
+	EventsFile   = "data/events.json"
 )
 
 //go:embed data/*.json

@@ -30,7 +30,7 @@ var u64s = []string{"unsigned long long", "__u64", "u64", "unsigned long", "long
 // what the section's name has behind the kind. ok is false if nothing is known
 // of them.
 func (k *Kernel) Context(s Section, target string) (c Context, ok bool) {
-	if c, ok := tracingContext(s, target); ok {
+	if c, ok := k.tracingContext(s, target); ok {
 		return c, true
 	}
 	t, ok := k.Contexts[s.ProgramType]
@@ -47,12 +47,12 @@ func (k *Kernel) Context(s Section, target string) (c Context, ok bool) {
 // tracingContext knows what struct bpf_ctx_convert does not tell, because it
 // is not one type (btf_validate_prog_ctx_type in kernel/bpf/btf.c, and the
 // macros of libbpf's headers).
-func tracingContext(s Section, target string) (Context, bool) {
+func (k *Kernel) tracingContext(s Section, target string) (Context, bool) {
 	switch s.ProgramType {
 	case "KPROBE":
 		return kprobeContext(s), true
 	case "TRACEPOINT":
-		return tracepointContext(target), true
+		return k.tracepointContext(target), true
 	case "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE":
 		return Context{Type: "struct bpf_raw_tracepoint_args", Others: u64s, Note: "args[] are the arguments of the tracepoint's TP_PROTO"}, true
 	case "TRACING":
@@ -95,21 +95,11 @@ func kprobeContext(s Section) Context {
 // eventPrefix begins the names of the structs of tracepoints.
 const eventPrefix = "struct trace_event_raw_"
 
-// tracepointContext: the events of a category share structs, which are named
-// after the first of them (DECLARE_EVENT_CLASS in include/trace), so that only
-// those of system calls are sure.
-func tracepointContext(target string) Context {
-	c := Context{Any: true, Note: "it begins with 8 bytes that every event has; the rest is what the event's format file in tracefs says"}
-	category, name, _ := strings.Cut(target, "/")
-	switch {
-	case category == "syscalls" && strings.HasPrefix(name, "sys_enter_"):
-		c.Type = "struct trace_event_raw_sys_enter"
-	case category == "syscalls" && strings.HasPrefix(name, "sys_exit_"):
-		c.Type = "struct trace_event_raw_sys_exit"
-	case name != "":
-		c.Type = eventPrefix + name
+func (k *Kernel) tracepointContext(target string) Context {
+	return Context{
+		Type: k.eventStruct(target), Any: true,
+		Note: "it begins with 8 bytes that every event has; the rest is what the event's format file in tracefs says",
 	}
-	return c
 }
 
 func iteratorContext(target string) Context {

@@ -30,6 +30,9 @@ func TestContext(t *testing.T) {
 			"tracepoint/syscalls/sys_enter_write": {"struct trace_event_raw_sys_enter", ""},
 			"tp/syscalls/sys_exit_write":          {"struct trace_event_raw_sys_exit", ""},
 			"tp/sched/sched_switch":               {"struct trace_event_raw_sched_switch", ""},
+			"tp/sched/sched_wakeup":               {"struct trace_event_raw_sched_wakeup_template", ""},
+			"tp/block/block_bio_queue":            {"struct trace_event_raw_block_bio", ""},
+			"tp":                                  {"", ""},
 			"raw_tp/sched_switch":                 {"struct bpf_raw_tracepoint_args", ""},
 			"tp_btf/sched_switch":                 {"unsigned long long", "BPF_PROG"},
 			"fentry/vfs_open":                     {"unsigned long long", "BPF_PROG"},
@@ -89,6 +92,19 @@ func TestFits(t *testing.T) {
 		ok, why := k.Fits(s, target, test.typeName)
 		if ok != (test.want == "") || why != test.want {
 			t.Errorf("%s, %s: %v %q\nwant %q", test.section, test.typeName, ok, why, test.want)
+		}
+	}
+}
+
+// Events that are declared alike share a struct, but not on every kernel.
+func TestEventStruct(t *testing.T) {
+	for series, want := range map[string]string{
+		"6.1": "struct trace_event_raw_sched_process_template", "6.12": "struct trace_event_raw_sched_process_template",
+		"7": "struct trace_event_raw_sched_process_exit",
+	} {
+		k, _ := FindKernel(series)
+		if got := k.eventStruct("sched/sched_process_exit"); got != want {
+			t.Errorf("%s: %s, want %s", series, got, want)
 		}
 	}
 }

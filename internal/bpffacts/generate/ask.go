@@ -29,7 +29,7 @@ const askDeadline = 15 * time.Minute
 
 // ask boots a kernel with the probe as its first process and gathers the
 // answers.
-func ask(ctx context.Context, k *kernel.Kernel, job probe.Job) ([]probe.Answer, error) {
+func ask(ctx context.Context, k *kernel.Kernel, job probe.Job) (*told, error) {
 	work, err := os.MkdirTemp("", "skep-bpffacts-")
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func ask(ctx context.Context, k *kernel.Kernel, job probe.Job) ([]probe.Answer, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, askDeadline)
 	defer cancel()
-	var answers []probe.Answer
+	var answers *told
 	shelf := &machine.Shelf{Dir: work, Engine: engine}
 	err = shelf.WithImage(k, func(image machine.Image) error {
 		m, _, err := machine.Boot(ctx, engine, image)
@@ -76,8 +76,14 @@ func buildGuest(ctx context.Context, dir string) error {
 	return os.Setenv("SKEP_LIBEXEC", dir)
 }
 
-func gather(ctx context.Context, m *machine.Machine, job []byte) ([]probe.Answer, error) {
-	var answers []probe.Answer
+// told is all that a kernel said.
+type told struct {
+	Answers []probe.Answer
+	Events  []probe.Event
+}
+
+func gather(ctx context.Context, m *machine.Machine, job []byte) (*told, error) {
+	answers := &told{}
 	end, err := m.Run(ctx, wire.Run{}, job, time.Second, func(f machine.Frame) error {
 		var log wire.Log
 		if f.Kind != wire.KindLog {
@@ -86,11 +92,14 @@ func gather(ctx context.Context, m *machine.Machine, job []byte) ([]probe.Answer
 		if err := json.Unmarshal(f.Payload, &log); err != nil {
 			return err
 		}
+		if log.Program == "events" {
+			return json.Unmarshal([]byte(log.Text), &answers.Events)
+		}
 		var answer probe.Answer
 		if err := json.Unmarshal([]byte(log.Text), &answer); err != nil {
 			return err
 		}
-		answers = append(answers, answer)
+		answers.Answers = append(answers.Answers, answer)
 		return nil
 	})
 	if err != nil {

@@ -148,7 +148,8 @@ func TestProgramTypesAreThoseOfTheKernels(t *testing.T) {
 	}
 }
 
-// TestAsk asks the newest kernel about some kinds of programs, in a machine.
+// TestAsk asks the newest kernel about some kinds of programs, and for its
+// tracepoints, in a machine.
 func TestAsk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("machines take time")
@@ -167,6 +168,17 @@ func TestAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts, exact := committed(newest)
+	classes := make(map[string]string)
+	for _, e := range bpffacts.Events() {
+		if slices.Contains(e.On, facts.Series) {
+			classes[e.Name] = e.Class
+		}
+	}
+	theirs := make(map[string]string)
+	for _, e := range g.events.Events {
+		theirs[e.Name] = e.Class
+	}
+	report(t, exact, "the tracepoints of Linux "+newest.Series, cmp.Diff(classes, theirs))
 	for _, s := range g.sections {
 		var ours, theirs []string
 		for i := range g.helpers.Helpers {

@@ -61,6 +61,7 @@ func generate(ctx context.Context, onlyKernels bool, answers string) error {
 	return errors.Join(
 		writeTable(bpffacts.HelpersFile, g.helpers),
 		writeTable(bpffacts.KfuncsFile, g.kfuncs),
+		writeTable(bpffacts.EventsFile, g.events),
 		writeTable(bpffacts.KernelsFile, g.facts))
 }
 
@@ -144,6 +145,7 @@ type generator struct {
 	helpers  bpffacts.HelperTable
 	kfuncs   bpffacts.KfuncTable
 	facts    bpffacts.KernelTable
+	events   bpffacts.EventTable
 	answers  string // a folder, or empty
 }
 
@@ -255,10 +257,15 @@ func (g *generator) ask(ctx context.Context, k, newest *kernel.Kernel) (bpffacts
 			return facts, err
 		}
 	}
-	d, err := digest(answers, job)
+	d, err := digest(answers.Answers, job)
 	if err != nil {
 		return facts, err
 	}
+	classes, err := eventClasses(a.spec, answers.Events)
+	if err != nil {
+		return facts, err
+	}
+	g.addEvents(k.Series, classes)
 	g.addHelpers(d, k.Series)
 	g.addHooks(&facts, d, same, names, a)
 	return facts, nil

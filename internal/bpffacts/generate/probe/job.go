@@ -23,6 +23,13 @@ type Hook struct {
 	AttachBTF uint32
 }
 
+// An Event is a tracepoint with its fields, each as name, offset and size:
+// "prev_pid:24:4".
+type Event struct {
+	Name   string // category and name: "sched/sched_switch"
+	Fields []string
+}
+
 // An Answer is what the kernel said about one hook.
 type Answer struct {
 	Name string

@@ -29,6 +29,17 @@ func main() {
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
+// eventsName is what the log with the tracepoints is about.
+const eventsName = "events"
+
+func tell(send func(wire.Kind, any) error, about string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return send(wire.KindLog, wire.Log{From: "loader", Program: about, Text: string(text)})
+}
+
 // asker implements boot.Runner. An answer travels as the text of a log.
 type asker struct{}
 
@@ -37,15 +48,18 @@ func (asker) Run(ctx context.Context, _ wire.Run, object []byte, send func(wire.
 	if err := json.Unmarshal(object, &job); err != nil {
 		return wire.End{State: wire.StateBadObject, Message: err.Error()}
 	}
+	events, err := probe.Events()
+	if err == nil {
+		err = tell(send, eventsName, events)
+	}
+	if err != nil {
+		return wire.End{State: wire.StateOurFault, Message: err.Error()}
+	}
 	for _, hook := range job.Hooks {
 		if ctx.Err() != nil {
 			return wire.End{State: wire.StateCancelled, Message: "the run was cancelled"}
 		}
-		text, err := json.Marshal(hook.Ask(job))
-		if err == nil {
-			err = send(wire.KindLog, wire.Log{From: "loader", Program: hook.Name, Text: string(text)})
-		}
-		if err != nil {
+		if err := tell(send, hook.Name, hook.Ask(job)); err != nil {
 			return wire.End{State: wire.StateOurFault, Message: err.Error()}
 		}
 	}
