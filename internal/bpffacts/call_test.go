@@ -100,6 +100,17 @@ func TestGPL(t *testing.T) {
 	}
 }
 
+func TestGPLCompatible(t *testing.T) {
+	for license, want := range map[string]bool{
+		"GPL": true, "GPL v2": true, "Dual BSD/GPL": true, "Dual MIT/GPL": true,
+		"": false, "gpl": false, "MIT": false, "GPL-2.0": false, "GPLv2": false, "Apache-2.0": false, "Dual BSD": false,
+	} {
+		if got := GPLCompatible(license); got != want {
+			t.Errorf("%q: %v", license, got)
+		}
+	}
+}
+
 func TestHelpers(t *testing.T) {
 	for i, h := range Helpers() {
 		if h.ID != i+1 || !strings.Contains(h.Prototype, h.Name+"(") || h.Short == "" {

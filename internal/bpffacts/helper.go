@@ -62,6 +62,17 @@ func FindHelper(name string) (*Helper, bool) {
 	return &helperTable().Helpers[i], true
 }
 
+// GPLCompatible says whether the kernel lets programs of a licence, the string
+// in their section "license", call helpers that are GPL-only, and kfuncs
+// (license_is_gpl_compatible in include/linux/license.h).
+func GPLCompatible(license string) bool {
+	switch license {
+	case "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL":
+		return true
+	}
+	return false
+}
+
 // Doc gives the helper's documentation.
 func (h *Helper) Doc() HelperDoc { return docTable().Docs[helpersByName()[h.Name]] }
 

@@ -22,7 +22,8 @@ type Kernel struct {
 	// Hooks are the kinds of programs that were asked: by what Hook gives for
 	// a section.
 	Hooks []Hook `json:"hooks"`
-	// Calls are the sets of functions that hooks refer to.
+	// Sets that hooks refer to: of helpers by number, of kfuncs by place in
+	// [Kfuncs].
 	HelperSets []Set `json:"helper_sets"`
 	KfuncSets  []Set `json:"kfunc_sets"`
 }

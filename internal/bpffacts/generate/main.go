@@ -368,7 +368,7 @@ func (g *generator) sleeps(name, series string) bool {
 // addOperations adds the hooks of each struct that programs implement, and one
 // for when it is not known which: it may call whatever one of them may.
 func (g *generator) addOperations(s bpffacts.Section, pattern string, d *digested, add func(bpffacts.Section, string, *calls)) {
-	any := &calls{refused: "no struct of functions that was tried", helpers: map[int]bool{}, some: map[int]bool{}, kfuncs: map[int]bool{}}
+	whole := &calls{refused: "no struct of functions that was tried", helpers: map[int]bool{}, some: map[int]bool{}, kfuncs: map[int]bool{}}
 	var names []string
 	for name, c := range d.hooks {
 		if !strings.HasPrefix(name, pattern) {
@@ -378,17 +378,17 @@ func (g *generator) addOperations(s bpffacts.Section, pattern string, d *digeste
 		if c.refused != "" {
 			continue
 		}
-		any.refused, any.needsGPL = "", c.needsGPL
+		whole.refused, whole.needsGPL = "", c.needsGPL
 		for _, set := range []map[int]bool{c.helpers, c.some} {
 			for id := range set {
-				any.some[id] = true
+				whole.some[id] = true
 			}
 		}
 		for i := range c.kfuncs {
-			any.kfuncs[i] = true
+			whole.kfuncs[i] = true
 		}
 	}
-	add(s, pattern, any)
+	add(s, pattern, whole)
 	slices.Sort(names)
 	for _, name := range names {
 		add(s, name, d.hooks[name])
