@@ -147,7 +147,6 @@ var kfuncVerdicts = []struct {
 	words   string
 	verdict verdict
 }{
-	{"is not allowed", forbidden},
 	{"program must be sleepable to call sleepable kfunc", forbidden},
 	{"css_task_iter is only allowed in", forbidden},
 }
@@ -162,6 +161,9 @@ func helperVerdict(log string) verdict {
 }
 
 func kfuncVerdict(log string) verdict {
+	if strings.HasPrefix(log, "calling kernel function") && strings.Contains(log, "is not allowed") {
+		return forbidden
+	}
 	for _, v := range kfuncVerdicts {
 		if strings.Contains(log, v.words) {
 			return v.verdict
