@@ -346,7 +346,8 @@ EXPORT(skep_pass) void skep_pass(void)
 	arena_at = session->arena;
 	in_user_text = 1;
 	failed_stmt = report_pos = -1;
-	stmt_pos = tok_pos = prev_pos = prev_end = 0;
+	stmt_pos = tok_pos = prev_pos = prev_end = reading = 0;
+	expanding_pos = directive_pos = -1;
 	fuel = session->fuel;
 	open_text("", session->text, session->length);
 	file->place = -1;

@@ -10,6 +10,11 @@
 static int tok_pos, prev_pos, prev_end;
 /* The token that was read last, which macro expansion may read ahead of the parser. */
 static int read_pos;
+/* While a token is read: errors are about what is read, or about the macro that is expanded, or the directive that is
+ * followed, if there is one (-1: none). */
+/* The parser looks at the first token of what a macro in the text became. */
+static int first_of_macro;
+static int reading, expanding_pos = -1, directive_pos = -1;
 /* The innermost statement, declaration or member that is being read. */
 static int stmt_pos;
 
@@ -64,6 +69,8 @@ static void note_function(Sym *function, int section);
 static void missing(int c) __attribute__((noreturn));
 /* A function begins inside of another: a bracket is missing before, and what follows would be noise. */
 static void function_in_function(void) __attribute__((noreturn));
+/* The text before the token that is next ends with a body: }. */
+static int after_body(void);
 /* Is there an error in this statement already? */
 static int statement_failed(void);
 

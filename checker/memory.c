@@ -37,8 +37,15 @@ static int memory_grow(unsigned char *end)
 
 	if (want > MEMORY_MAX || want < (unsigned long)&__heap_base)
 		return 0;
-	if (want > have && __builtin_wasm_memory_grow(0, (want - have + WASM_PAGE - 1) / WASM_PAGE) == (unsigned long)-1)
-		return 0;
+	if (want > have) {
+		/* In larger steps: some hosts copy all of it each time. */
+		unsigned long more = want - have > have / 4 ? want - have : have / 4;
+
+		if (have + more > MEMORY_MAX)
+			more = MEMORY_MAX - have;
+		if (__builtin_wasm_memory_grow(0, (more + WASM_PAGE - 1) / WASM_PAGE) == (unsigned long)-1)
+			return 0;
+	}
 	arena_end = (unsigned char *)(__builtin_wasm_memory_size(0) * WASM_PAGE);
 	return 1;
 }

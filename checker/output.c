@@ -83,26 +83,35 @@ static void put_string_field(const char *key, const char *value)
 	put_string(value);
 }
 
-static void put_place(const char *line_key, const char *column_key, int pos)
+/* The line of a place, counted on from the last one that was asked for. */
+static int line_at(int pos, int *start)
 {
-	int line = 1, start = 0, i;
+	static int last, last_start, line = 1;
+	const char *text = session->original;
 
-	for (i = 0; i < pos; i++)
-		if (session->original[i] == '\n')
-			line++, start = i + 1;
-	put_key(line_key);
+	if (pos < last || session->output_length < 64)
+		last = last_start = 0, line = 1;
+	for (; last < pos; last++)
+		if (text[last] == '\n')
+			line++, last_start = last + 1;
+	*start = last_start;
+	return line;
+}
+
+static void put_place(int pos)
+{
+	int start, line = line_at(pos, &start);
+
+	put_key("line");
 	put_int(line);
-	put_field(column_key, pos - start + 1);
+	put_field("column", pos - start + 1);
 }
 
 /* What is meant lies on one line; what is missing at its end is shown as one column. */
 static void put_end(struct diagnostic *d)
 {
-	int line = 1, start = 0, i;
+	int start, line = line_at(d->pos, &start);
 
-	for (i = 0; i < d->pos; i++)
-		if (session->original[i] == '\n')
-			line++, start = i + 1;
 	put_field("end_line", line);
 	put_field("end_column", d->end - start + 1);
 }
@@ -124,7 +133,7 @@ static void put_diagnostics(void)
 		static const char *const kinds[] = { "", "name", "function", "type", "member", "tag" };
 
 		put_text(i ? ",{" : "{");
-		put_place("line", "column", d->pos);
+		put_place(d->pos);
 		put_end(d);
 		put_string_field("severity", d->severity == ERROR ? "error" : "warning");
 		put_string_field("message", d->message);
@@ -283,14 +292,14 @@ static void put_used(void)
 	put_text(",\"types\":[");
 	for (i = 0; i < session->type_count && put_room(); i++) {
 		put_text(i ? ",{" : "{");
-		put_place("line", "column", session->types[i].pos);
+		put_place(session->types[i].pos);
 		put_used_type(session->types[i].symbol);
 		put_char('}');
 	}
 	put_text("],\"calls\":[");
 	for (i = 0; i < session->call_count && put_room(); i++) {
 		put_text(i ? ",{" : "{");
-		put_place("line", "column", session->calls[i].pos);
+		put_place(session->calls[i].pos);
 		put_string_field("name", get_tok_str(session->calls[i].symbol->v, NULL));
 		put_char('}');
 	}
@@ -299,7 +308,7 @@ static void put_used(void)
 		struct used *f = &session->functions[i];
 
 		put_text(i ? ",{" : "{");
-		put_place("line", "column", f->pos);
+		put_place(f->pos);
 		put_string_field("name", get_tok_str(f->symbol->v, NULL));
 		if (f->section)
 			put_string_field("section", get_tok_str(f->section, NULL));

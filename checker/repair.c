@@ -153,6 +153,19 @@ static int blank_statement(void)
 	return changed;
 }
 
+/* A directive is blanked to the end of its line. */
+static int blank_directive(void)
+{
+	const char *text = session->text;
+	int from = session->stop_directive, end;
+
+	while (from > 0 && text[from] != '#' && text[from - 1] != '\n')
+		from--;
+	for (end = from; end < session->length && (text[end] != '\n' || text[end - 1] == '\\');)
+		end++;
+	return blank(from, end);
+}
+
 /* Prepares another pass; false if none would tell more. */
 static int repair(void)
 {
@@ -162,5 +175,7 @@ static int repair(void)
 		return blank(session->stop_pos, session->stop_pos + 1);
 	if (session->stop_pos >= session->length)
 		return 0;
+	if (session->stop_directive >= 0)
+		return blank_directive();
 	return put_missing() || blank_statement();
 }

@@ -10,6 +10,30 @@ static void at(int pos)
 	report_pos = pos;
 }
 
+/* Where an error is if nothing else was said. */
+static int place_now(void)
+{
+	if (!reading)
+		return tok_pos;
+	return directive_pos >= 0 ? directive_pos : expanding_pos >= 0 ? expanding_pos : read_pos;
+}
+
+/* A statement that begins with what is being read has not begun for the parser. */
+static void begin_statement(void)
+{
+	int at = place_now(), before = prev_end - 1;
+
+	if (!in_user_text || !reading || at < prev_end || (file && file->place >= 0))
+		return;
+	if (directive_pos >= 0 || before < 0 || strchr(";{}", session->text[before]))
+		stmt_pos = at;
+}
+
+static int after_body(void)
+{
+	return in_user_text && !macro_ptr && file->place < 0 && prev_end > 0 && session->text[prev_end - 1] == '}';
+}
+
 static int statement_failed(void)
 {
 	return failed_stmt == stmt_pos;
@@ -21,7 +45,9 @@ static void stop(int missing)
 {
 	if (in_user_text) {
 		session->stopped = 1;
-		session->stop_pos = tok_pos;
+		begin_statement();
+		session->stop_pos = place_now();
+		session->stop_directive = reading ? directive_pos : -1;
 		session->stop_prev_end = prev_end;
 		session->stop_stmt = stmt_pos;
 		session->stop_local = local_scope > 0;
@@ -68,7 +94,7 @@ static struct diagnostic *report(enum severity severity, int pos, const char *me
 		return NULL;
 	if (session->count == DIAGNOSTICS_MAX) {
 		session->overflow = session->hopeless = 1;
-		return NULL;
+		stop(0);
 	}
 	d = &session->list[session->count++];
 	memset(d, 0, sizeof(*d));
@@ -82,7 +108,9 @@ static struct diagnostic *report(enum severity severity, int pos, const char *me
 static void report_format(enum severity severity, const char *format, va_list arguments)
 {
 	char message[512];
-	int pos = report_pos >= 0 ? report_pos : tok_pos;
+	int pos = report_pos >= 0 ? report_pos : place_now();
+
+	begin_statement();
 
 	vsnprintf(message, sizeof(message), format, arguments);
 	report_pos = -1;
@@ -125,7 +153,7 @@ static void give_up(const char *message)
 		failed_stmt = -1;
 		session->hopeless = 1;
 	}
-	report(ERROR, tok_pos, message);
+	report(ERROR, place_now(), message);
 	stop(0);
 }
 
@@ -183,6 +211,8 @@ static void missing(int c)
 		else
 			snprintf(other, sizeof(other), "a '%c' is missing here", c), message = other;
 	}
+	if (in_user_text && c > 255) /* a keyword: where its statement began is not known any more */
+		session->hopeless = 1;
 	/* A semicolon belongs behind what was before. */
 	if (c == ';')
 		pos = prev_end;

@@ -12,8 +12,8 @@ enum {
 	FILES_MAX = 32,
 	USED_MAX = 512,
 	OUTPUT_SIZE = 512 << 10,
-	/* About 0.1 µs each; for all passes of a check together. */
-	FUEL = 1500000,
+	/* For all passes of a check together: some 3000 lines, and what their macros expand to. */
+	FUEL = 500000,
 	HEADER_FUEL = 100000000,
 };
 
@@ -52,6 +52,7 @@ struct session {
 
 	/* How the pass ended: by itself, or at stop_pos in the statement at stop_stmt. */
 	int finished, stopped, stop_pos, stop_prev_end, stop_stmt, stop_local, missing;
+	int stop_directive; /* the directive that could not be followed, or -1 */
 	int hopeless; /* no further pass helps */
 
 	/* Places of names whose declarations were blanked: that they are not declared is no news. */

@@ -1,0 +1,3 @@
+#include <bpf/bpf_endian.h>
+
+u32 x;

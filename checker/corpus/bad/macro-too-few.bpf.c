@@ -1,0 +1,13 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+#define SUM(x, y) ((x) + (y))
+
+SEC("tp/sched/sched_process_exec")
+int handle(struct trace_event_raw_sched_process_exec *ctx)
+{
+	bpf_printk("%d", SUM(1));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,11 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+struct record {
+	u32 pid
+	u64 time;
+};
+
+struct record r;
+
+char LICENSE[] SEC("license") = "GPL";
