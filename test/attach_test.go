@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,14 +44,7 @@ type attachEnd struct {
 // TestAttach runs a program for each attach type on each kernel in a machine
 // of its own, and holds what happens against the table.
 func TestAttach(t *testing.T) {
-	var cases []attachCase
-	text, err := os.ReadFile(filepath.Join(guestTestdata, "attach.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.UnmarshalWithOptions(text, &cases, yaml.Strict()); err != nil {
-		t.Fatal(err)
-	}
+	cases := attachCases(t)
 	list := kernels(t)
 	buildGuest(t)
 	objects := compileAll(t, cases)
@@ -71,16 +65,35 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+func attachCases(t *testing.T) []attachCase {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(guestTestdata, "attach.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []attachCase
+	if err := yaml.UnmarshalWithOptions(text, &cases, yaml.Strict()); err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+// end is how the run ends on a kernel.
+func (c attachCase) end(series string) attachEnd {
+	end := c.Ends
+	if special, ok := c.On[series]; ok {
+		end = special
+	}
+	if end.State == "" {
+		end.State = wire.StateDone
+	}
+	return end
+}
+
 func (c attachCase) check(t *testing.T, series string, o *outcome) {
 	t.Helper()
 	notes := o.notes.String()
-	want := c.Ends
-	if special, ok := c.On[series]; ok {
-		want = special
-	}
-	if want.State == "" {
-		want.State = wire.StateDone
-	}
+	want := c.end(series)
 	if o.end.State != want.State || !strings.Contains(o.end.Feature, want.Feature) ||
 		want.Since != "" && o.end.Since != want.Since || !strings.Contains(o.end.Message, want.Message) {
 		t.Fatalf("the run ended %+v\nwant %+v\n%s", o.end, want, notes)
@@ -111,12 +124,12 @@ func compileAll(t *testing.T, cases []attachCase) map[string]string {
 }
 
 // buildGuest makes the guest and the program for uprobes of this checkout the
-// ones that machines get.
-func buildGuest(t *testing.T) {
+// ones that machines get. flags are the go command's.
+func buildGuest(t *testing.T, flags ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, command := range [][]string{
-		{"go", "build", "-o", filepath.Join(dir, libexec.Guest), "../cmd/skep-guest"},
+		slices.Concat([]string{"go", "build"}, flags, []string{"-o", filepath.Join(dir, libexec.Guest), "../cmd/skep-guest"}),
 		{"../internal/guest/target/build.sh", filepath.Join(dir, libexec.Target)},
 	} {
 		cmd := exec.Command(command[0], command[1:]...)

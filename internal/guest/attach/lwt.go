@@ -3,12 +3,14 @@
 package attach
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 // lwtNet is the network whose route carries lightweight tunnel programs: one
@@ -59,6 +61,27 @@ func lwt(r Request) ([]Attached, error) {
 	}
 	return []Attached{{
 		To: "route to " + target + " out of " + r.Interface, How: head,
-		Detach: func() error { return netlink.RouteDel(route) },
+		Detach: func() error { return errors.Join(netlink.RouteDel(route), dropWaiting(route)) },
 	}}, nil
+}
+
+// dropWaiting drops the packets that wait for the hardware address of their
+// next hop, for three seconds if nobody answers: each holds the route that it
+// took, and that the program.
+func dropWaiting(route *netlink.Route) error {
+	neighbours, err := netlink.NeighList(route.LinkIndex, 0)
+	if err != nil {
+		return fmt.Errorf("list the neighbours behind a route: %w", err)
+	}
+	var errs []error
+	for i := range neighbours {
+		n := &neighbours[i]
+		if n.State != netlink.NUD_INCOMPLETE || !route.Dst.Contains(n.IP) {
+			continue
+		}
+		if err := netlink.NeighDel(n); err != nil && !errors.Is(err, unix.ENOENT) {
+			errs = append(errs, fmt.Errorf("drop what waits for neighbour %s: %w", n.IP, err))
+		}
+	}
+	return errors.Join(errs...)
 }

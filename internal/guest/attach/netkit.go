@@ -3,6 +3,7 @@
 package attach
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
@@ -39,7 +40,8 @@ func netkit(r Request) ([]Attached, error) {
 	}
 	attached := one("netkit device "+name+", "+side, "netkit link", l)
 	if made {
-		attached[0].Detach = func() error { return netlink.LinkDel(device) }
+		// The end of the device detaches the program, but its link holds it.
+		attached[0].Detach = func() error { return errors.Join(l.Close(), netlink.LinkDel(device)) }
 	}
 	for _, end := range []string{name, netkitPeer} {
 		if d, err := netlink.LinkByName(end); err == nil {
