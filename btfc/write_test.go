@@ -97,7 +97,7 @@ func TestClosures(t *testing.T) {
 func TestUnknownType(t *testing.T) {
 	spec := kernelSpec(t, "6.1")
 	tests := []struct{ name, want string }{
-		{"task_strct", `no type "task_strct" in the BTF, did you mean task_struct, tss_struct?`},
+		{"task_strct", `no type "task_strct" in the BTF, did you mean task_struct, tss_struct`},
 		{"union task_struct", `no type "union task_struct" in the BTF`},
 		{"", `no type "" in the BTF`},
 		{"a b c", `no type "a b c" in the BTF`},
