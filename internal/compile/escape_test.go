@@ -67,6 +67,7 @@ func TestEscapes(t *testing.T) {
 	forEachProgram(t, func(t *testing.T, c *Compiler) {
 		c.limits.CPU, c.limits.Memory = time.Second, 512<<20
 		waits := len(c.waiting.kinds) > 0
+		dropWaiting(t, c)
 		before := leftovers(t)
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
@@ -101,11 +102,8 @@ func TestEscapes(t *testing.T) {
 				}
 			})
 		}
-		if c.Close(); leftovers(t) != before && !waits {
+		if c.Close(); leftovers(t) != before {
 			t.Errorf("left behind: before %s, after %s", before, leftovers(t))
-		}
-		if waits && !strings.Contains(leftovers(t), "processes []") {
-			t.Errorf("left behind: %s", leftovers(t))
 		}
 	})
 }
