@@ -21,6 +21,7 @@ import (
 // grammar is the command line, as kong reads it.
 type grammar struct {
 	Run    runCommand    `cmd:"" help:"Run a program in a machine and show what the kernel saw."`
+	Check  checkCommand  `cmd:"" help:"Find errors in a program without running it: at once, then with the compiler."`
 	Verify verifyCommand `cmd:"" help:"Load programs without running them: a row for each, as the verifier sees it."`
 	Kernel kernelCommand `cmd:"" help:"List, fetch and remove kernels."`
 	Header headerCommand `cmd:"" help:"Print kernel types as C."`

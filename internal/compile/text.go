@@ -1,7 +1,11 @@
 package compile
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -22,4 +26,21 @@ func SharedHeaders(libbpf string) (map[string][]byte, error) {
 	setDefault(&libbpf, "/usr/include/bpf")
 	files, err := collectHeaders(libbpf)
 	return maps.Clone(files), err
+}
+
+// VMLinux gives the same text out of the cache, where it is put if it is not there.
+func (c *Compiler) VMLinux(ctx context.Context, k Kernel, whole bool) ([]byte, error) {
+	kind := headerTrimmed
+	if whole {
+		kind = headerWhole
+	}
+	h, err := c.openHeader(ctx, k, kind)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(h.dir, headerName))
+	if err != nil {
+		return nil, fmt.Errorf("read the header of kernel %s: %w", k.ID, err)
+	}
+	return text, nil
 }

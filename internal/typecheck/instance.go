@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/sys"
 )
 
 // stackSize is where the stack ends and what a check may change begins (build.sh, stack-size). Nothing on the
@@ -54,10 +53,6 @@ func (i *instance) call(ctx context.Context, name string, arguments ...uint64) (
 		return uint32(stack[0]), nil
 	}
 	i.stack.Set(i.top)
-	var exit *sys.ExitError
-	if errors.As(err, &exit) { // the context ended, and with it the module
-		return 0, context.Cause(ctx)
-	}
 	return 0, fmt.Errorf("%w in %s: %w", errTrap, name, err)
 }
 
@@ -89,9 +84,6 @@ func (i *instance) readHeader(ctx context.Context, h Header) error {
 	bad, err := i.call(ctx, "skep_header", uint64(len(h.Name)), uint64(len(h.Text)))
 	if err == nil && bad == 0 {
 		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	reason := err
 	if message, callErr := i.call(ctx, "skep_header_error"); callErr == nil && i.text(message) != "" {
@@ -162,6 +154,9 @@ func (i *instance) check(ctx context.Context, frozen, source []byte, o Options) 
 		}
 		if again == 0 {
 			return i.answer(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		i.restore(frozen)
 	}

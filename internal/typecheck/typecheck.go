@@ -23,10 +23,19 @@ type Engine struct {
 	compiled wazero.CompiledModule
 }
 
-// New compiles the module (libexec.Checker). That takes a second; a Checker made of it less.
-func New(ctx context.Context, module []byte) (*Engine, error) {
-	// 64 MiB are the module's own limit as well.
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(1024).WithCloseOnContextDone(true)
+// New compiles the module (libexec.Checker), which takes a moment; what comes of it is kept in the folder cache, if one
+// is named.
+func New(ctx context.Context, module []byte, cache string) (*Engine, error) {
+	// 64 MiB are the module's own limit as well. The end of a context does not end a check: asking for it in every
+	// loop makes checks ten times slower, and the module counts its steps itself.
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(1024)
+	if cache != "" {
+		compilations, err := wazero.NewCompilationCacheWithDir(cache)
+		if err != nil {
+			return nil, fmt.Errorf("open the checker: %w", err)
+		}
+		config = config.WithCompilationCache(compilations)
+	}
 	r := wazero.NewRuntimeWithConfig(ctx, config)
 	compiled, err := r.CompileModule(ctx, module)
 	if err != nil {

@@ -24,7 +24,7 @@ var engineForTests = sync.OnceValues(func() (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(context.Background(), module)
+	return New(context.Background(), module, "")
 })
 
 func testEngine(t testing.TB) *Engine {
