@@ -124,6 +124,9 @@ func (c *Checker) Check(ctx context.Context, source []byte, o Options) (*Result,
 	if len(source) > SourceMax {
 		return tooLarge(len(source)), nil
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	var i *instance
 	select {
 	case i = <-c.idle:
