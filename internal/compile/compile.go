@@ -161,6 +161,10 @@ func (c *Compiler) Compile(ctx context.Context, r Request) (*Result, error) {
 	if err := c.check(r); err != nil {
 		return nil, err
 	}
+	// A compiler that waits may be done before it hears of the end.
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("compile %s: %w", r.Name, context.Cause(ctx))
+	}
 	s := scanSource(r.Source)
 	key := c.objectKey(r, s)
 	result := c.objects.load(key)
